@@ -1,0 +1,65 @@
+/** A command and an event as the rest of the house sees them, free of how a log carries them. */
+import type { Address } from './address.ts';
+
+/** control before customer before bulk. The topic is the lane; control cannot be asked for from outside. */
+export type Lane = 'control' | 'customer' | 'bulk';
+
+export type Command = {
+  readonly address: Address;
+  readonly type: string;
+  readonly id: string;
+  /** The command's name within its actor, such as `dispense`. */
+  readonly name: string;
+  readonly commandId: string;
+  readonly input: unknown;
+  /** SHA-256 over the RFC 8785 JSON of `{input, type}`, base64url, 43 characters: what makes two payloads the same. */
+  readonly hash: string;
+  readonly lane: Lane;
+  /** When the log first appended it, ms since the epoch: what its age is judged by. */
+  readonly appendedMs: number;
+  /** No effect and no decision after this, ms since the epoch. */
+  readonly deadlineMs?: number;
+  /** Only at this seq of the location. */
+  readonly ifSeq?: number;
+  /** The channel of the replica that waits for the outcome: a hint may be sent there. */
+  readonly notify?: string;
+  readonly traceparent?: string;
+};
+
+/** One event, ready for the store and for the events topic; `text` is its CloudEvents structured JSON. */
+export type EventText = { readonly address: Address; readonly seq: number; readonly text: string };
+
+/** What the runtime puts around an event's data. */
+export type EventHead = {
+  readonly address: Address;
+  readonly actor: string;
+  readonly epoch: number;
+  readonly commandId: string;
+  readonly time: string;
+  readonly source: string;
+  readonly traceparent?: string;
+};
+/** Stands on the last event of a turn: `reply` is the outcome as JSON text, `input` the hash of the command's payload. */
+export type EventTail = { readonly reply: string; readonly input: string };
+
+/**
+ * CloudEvents 1.0 structured JSON (https://github.com/cloudevents/spec, JSON event format). Extension values are simple
+ * types, as the specification demands: `locusreply` is therefore text that holds JSON.
+ */
+export function eventText(head: EventHead, seq: number, type: string, data: unknown, tail?: EventTail): string {
+  return JSON.stringify({
+    specversion: '1.0',
+    id: `${head.address}:${seq}`,
+    type: `${head.actor}.${type}`,
+    source: head.source,
+    subject: head.address,
+    time: head.time,
+    datacontenttype: 'application/json',
+    locusepoch: head.epoch,
+    locusseq: seq,
+    locuscommand: head.commandId,
+    ...(head.traceparent === undefined ? undefined : { traceparent: head.traceparent }),
+    ...(tail === undefined ? undefined : { locusreply: tail.reply, locusinput: tail.input }),
+    data,
+  });
+}

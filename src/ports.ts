@@ -1,0 +1,307 @@
+/** The door for adapters: what the runtime asks of a state store, a log, leases, a registry, and what the HTTP room asks of the runtime. */
+import type { Code, Fault } from './errors.ts';
+import type { Address } from './message/address.ts';
+import type { EventText, Lane } from './message/envelope.ts';
+
+export type { Alarm, Clock } from './clock.ts';
+export type { Random } from './random.ts';
+
+/** A fixed short message plus fields. pino has this shape; nobody but telemetry.ts knows that it is pino. */
+export type Log = Readonly<Record<'debug' | 'info' | 'warn' | 'error', (fields: object, message: string) => void>>;
+
+// ── State store ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** What is durably known of one commandId. `text` is JSON: the outcome as its first caller got it, or what waits. */
+export type Entry = { readonly status: EntryStatus; readonly hash: string; readonly text: string };
+export type EntryStatus = 'inboxed' | 'open' | 'parked' | 'done' | 'refused';
+
+/** Permission to write one location: void once a higher epoch is claimed, the generation changed or the store began another life. */
+export type Claim = { readonly address: Address; readonly epoch: number; readonly generation: string; readonly life: string };
+
+/** Single header fields of a location, all JSON text; the absent ones were never set or were cleared. */
+export type Header = {
+  readonly state?: string;
+  /** The open intent. */
+  readonly intent?: string;
+  readonly parked?: string;
+  readonly frozen?: string;
+  readonly paused?: string;
+  readonly timers?: string;
+};
+/** Everything a reader sees of a location without a claim. `seq` counts its events, `published` is the last one known to be on the events topic. */
+export type Located = {
+  readonly epoch: number;
+  readonly owner: string;
+  readonly seq: number;
+  readonly published: number;
+  readonly header: Header;
+  readonly inbox: Readonly<Record<'customer' | 'bulk', number>>;
+};
+export type Loaded = Located & { readonly claim: Claim; readonly unpublished: readonly EventText[] };
+
+/** One atomic step of one location: all of it or nothing. A header value of `''` clears the field. */
+export type Change = {
+  readonly seq: number;
+  readonly events: readonly EventText[];
+  readonly entries: readonly (Entry & { readonly commandId: string })[];
+  readonly records: readonly { readonly commandId: string; readonly text: string }[];
+  readonly header: Header;
+  readonly published?: number;
+};
+
+/** No answer came: it may have happened. */
+export type Unanswered = { readonly kind: 'unanswered'; readonly why: string };
+/** Nothing was sent: it did not happen and will not. */
+export type Down = { readonly kind: 'down'; readonly why: string };
+/** The store began another life (restarted, replaced) since the claim; nothing was applied. */
+export type NewLife = { readonly kind: 'new-life' };
+/** The generation is not the one checked by this replica; nothing was applied. */
+export type OtherGeneration = { readonly kind: 'generation'; readonly found: string };
+export type Fenced = { readonly kind: 'fenced'; readonly epoch: number };
+export type Ok = { readonly kind: 'ok' };
+export type Trouble = Unanswered | Down | NewLife | OtherGeneration;
+export type Offender = { readonly commandId: string; readonly why: 'ID_REUSED' | 'TRANSITION'; readonly entry: Entry };
+export type Committed =
+  | Ok
+  | Fenced
+  | { readonly kind: 'seq'; readonly seq: number }
+  | { readonly kind: 'refused'; readonly offenders: readonly Offender[] }
+  | Trouble;
+export type Inboxed =
+  | Ok
+  | { readonly kind: 'known'; readonly entry: Entry }
+  | { readonly kind: 'id-reused' }
+  | { readonly kind: 'recreated'; readonly found: string }
+  | Trouble;
+
+export type InboxItem = { readonly lane: 'customer' | 'bulk'; readonly offset: number; readonly commandId: string; readonly text: string };
+/** How far a partition's offsets were seen applied, by which life of the store, and the append time of its newest record (ms). */
+export type Applied = { readonly offset: number; readonly life: string; readonly generation: string; readonly newestMs: number };
+export type PartitionKey = { readonly group: string; readonly topic: string; readonly partition: number };
+
+/** Durable state with fenced one-write commits. Leaves out: transactions over locations, queries, time to live. Reads reject with STORE_DOWN. */
+export type StateStore = {
+  /** Connects and checks that what is acknowledged is durable; throws STORE_POLICY naming each setting and its fix. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** The present life, or undefined while there is no connection. */
+  life(): string | undefined;
+  /** Called after each connection that was made anew, first start excepted. */
+  onReconnect(heard: (life: string) => void): void;
+
+  generation(): Promise<string | undefined>;
+  /** Creates `number:token` if there is none (`instead` undefined) or replaces exactly `instead`; answers what stands afterwards. */
+  setGeneration(number: number, instead: string | undefined): Promise<string>;
+  /** Records a figure that must never change, such as a partition count; answers the one that stands. */
+  layout(name: string, figure: number): Promise<number>;
+
+  claim(address: Address, owner: string, generation: string): Promise<({ readonly kind: 'claimed' } & Loaded) | Trouble>;
+  commit(claim: Claim, change: Change): Promise<Committed>;
+  /** What is known of these ids, in their order: dedupe entry and record. */
+  recall(address: Address, commandIds: readonly string[]): Promise<readonly { readonly entry?: Entry; readonly record?: string }[]>;
+  read(address: Address): Promise<Located | undefined>;
+
+  /** Puts a waiting command into the durable inbox if its id is unknown; the caller marks the location before and after. */
+  append(address: Address, item: InboxItem, entry: Entry, generation: string): Promise<Inboxed>;
+  /** The oldest items of a lane, by offset. */
+  inbox(address: Address, lane: 'customer' | 'bulk', limit: number): Promise<readonly InboxItem[]>;
+  /** Forgets what is no longer needed: events up to a seq, taken inbox items, aged ids and records. Fenced; at most 1,000 names a call. */
+  trim(
+    claim: Claim,
+    what: {
+      readonly events?: { readonly from: number; readonly to: number };
+      readonly inbox?: readonly InboxItem[];
+      readonly entries?: readonly string[];
+      readonly records?: readonly string[];
+    },
+  ): Promise<Ok | Fenced | Trouble>;
+  /** Pages through ids and records, for the trimmer alone: those whose text holds `"t":n` with n below `beforeMs`. Final entries only. */
+  aged(
+    address: Address,
+    cursor: string,
+    entriesBeforeMs: number,
+    recordsBeforeMs: number,
+  ): Promise<{ readonly cursor: string; readonly entries: readonly string[]; readonly records: readonly string[] }>;
+  /** How many fields a location has: bounds how many ids it may remember. */
+  size(address: Address): Promise<number>;
+  published(claim: Claim, seq: number): Promise<Ok | Fenced | Trouble>;
+
+  /** Names the location in its partition's index of those that may need work. May name too much, never too little. */
+  mark(claim: Claim, partition: number): Promise<Ok | Fenced | Trouble>;
+  markInbox(address: Address, partition: number, generation: string): Promise<Ok | Trouble>;
+  /** `busy`: something still waits there (inbox, intent, parked, frozen, paused, unpublished events). */
+  unmark(claim: Claim, partition: number): Promise<Ok | { readonly kind: 'busy' } | Fenced | Trouble>;
+  marked(partition: number): Promise<readonly Address[]>;
+
+  /** Raises, never lowers. */
+  setApplied(key: PartitionKey, offset: number, newestMs: number, generation: string): Promise<Ok | Trouble>;
+  applied(key: PartitionKey): Promise<Applied | undefined>;
+};
+
+/** Hints between replicas, at most once: the stored outcome is the truth. */
+export type Notices = {
+  send(channel: string, text: string): void;
+  listen(channel: string, heard: (text: string) => void): Promise<void>;
+  /** Called whenever hints may have been missed. */
+  onGap(missed: () => void): void;
+};
+
+// ── Leases and replicas ──────────────────────────────────────────────────────────────────────────────────────────────
+
+/** `REPLICA_ID/life/n`, life and n padded to 16 and 10 digits: compares as text within one REPLICA_ID. */
+export type Holder = string;
+export type Lease = { readonly address: Address; readonly holder: Holder };
+/** Permission to try. Leaves out: any promise of safety; the epoch gives that. Never rejects, always answers within `ttlMs`. */
+export type LeaseStore = {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  acquire(lease: Lease, ttlMs: number): Promise<'granted' | 'held' | 'no-quorum'>;
+  /** In the order asked. */
+  renew(leases: readonly Lease[], ttlMs: number): Promise<readonly ('renewed' | 'lost' | 'no-quorum')[]>;
+  release(leases: readonly Lease[]): Promise<void>;
+};
+
+export type Replica = {
+  readonly replicaId: string;
+  readonly life: number;
+  readonly url: string;
+  readonly seenMs: number;
+  readonly generation: string;
+};
+export type Registry = {
+  /** The next life of this REPLICA_ID: numbers rise, none is issued twice. */
+  register(replicaId: string, url: string): Promise<number>;
+  beat(replicaId: string, life: number, url: string, generation: string): Promise<void>;
+  remove(replicaId: string, life: number): Promise<void>;
+  highestLife(replicaId: string): Promise<number>;
+  /** All that did not leave cleanly; `nowMs` and `seenMs` are the registry's own clock. */
+  list(): Promise<{ readonly nowMs: number; readonly replicas: readonly Replica[] }>;
+};
+
+// ── Log ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type TopicPartition = { readonly topic: string; readonly partition: number };
+export type LogRecord = TopicPartition & {
+  readonly offset: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  /** Repeated headers keep their last value. */
+  readonly headers: Readonly<Record<string, Uint8Array | undefined>>;
+  /** LogAppendTime, ms since the epoch. */
+  readonly appendedMs: number;
+};
+/** A log as found when a partition is gained: [low, high) can be read. */
+export type Bounds = { readonly committed: number | undefined; readonly low: number; readonly high: number };
+export type Begin =
+  | { readonly offset: number }
+  | { readonly refused: Code | 'COMMANDS_EXPIRED' | 'COMMANDS_RECREATED' | 'CANARY'; readonly why: string };
+
+/** What a command log asks of the runtime. All but `begin` answer at once. */
+export type LogReader = {
+  begin(at: TopicPartition, bounds: Bounds): Promise<Begin>;
+  /** Another replica has it now, or may have: everything about it is forgotten. */
+  end(at: TopicPartition): void;
+  /** The offset to go on from on a partition that was kept. */
+  next(at: TopicPartition): number;
+  /** false: no room; the record was not taken, the partition pauses until `resume`. */
+  take(record: LogRecord): boolean;
+  /** May offsets of this partition be committed now? Asked at the moment of sending. */
+  owns(at: TopicPartition): boolean;
+  /** The log no longer holds what comes next. */
+  refuse(at: TopicPartition, code: 'COMMANDS_EXPIRED' | 'CODEC_UNSUPPORTED', why: string): void;
+  /** The group acknowledged a heartbeat just now. */
+  alive(): void;
+  /** Others are waiting to share: commit what can be committed. */
+  rebalancing(): Promise<void>;
+  /** The assignment is complete: what is held now, over all lane topics. */
+  assigned(partitions: readonly number[]): void;
+};
+
+/** Commands in, by partition. Leaves out: who owns a location, dedupe, order across partitions. */
+export type CommandLog = {
+  start(reader: LogReader): Promise<void>;
+  /** Reads no further; what was taken stays open. */
+  hold(): void;
+  resume(at: readonly TopicPartition[]): void;
+  /** Asks `begin` again for a partition that was refused. */
+  again(at: TopicPartition): Promise<void>;
+  /** Offsets are the next to read. Rejects when the group did not take them. */
+  commit(offsets: readonly (TopicPartition & { readonly offset: number })[]): Promise<void>;
+  /** Leaves the group. */
+  stop(): Promise<void>;
+  /** Partitions of each lane topic. */
+  readonly partitions: number;
+};
+
+export type LogMessage = {
+  readonly key: string | Uint8Array | null;
+  readonly value: string | Uint8Array | null;
+  readonly headers?: Readonly<Record<string, string | Uint8Array>>;
+};
+/** Out, acknowledged by all in-sync replicas before the promise resolves. Rejects with LOG_DOWN when nothing was sent, else LOG_UNACKNOWLEDGED. */
+export type LogWriter = {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  events(events: readonly EventText[]): Promise<void>;
+  /** By key, or to a partition by number. */
+  command(topic: string, message: LogMessage, partition?: number): Promise<void>;
+  deadLetter(message: LogMessage): Promise<void>;
+};
+
+// ── The desk: what the HTTP room asks of the runtime ─────────────────────────────────────────────────────────────────
+
+export type Submission = {
+  readonly address: Address;
+  readonly name: string;
+  readonly commandId: string;
+  readonly input: unknown;
+  readonly deadlineMs?: number;
+  readonly ifSeq?: number;
+  readonly traceparent?: string;
+  /** How long to wait for the outcome, ms. */
+  readonly waitMs: number;
+};
+/** `text` is the stored outcome, JSON, byte for byte what every repeat gets. */
+export type Told =
+  | { readonly kind: 'final'; readonly status: 'done' | 'refused'; readonly text: string }
+  | { readonly kind: 'waiting'; readonly status: 'in-doubt' | 'parked' | 'pending' }
+  | { readonly kind: 'id-reused' }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'invalid'; readonly faults: readonly Fault[] };
+/** An operator's action: an event of the location with a seq, done once per `key`. */
+export type Action = {
+  readonly verb: ActionVerb;
+  readonly key: string;
+  readonly commandId?: string;
+  readonly because: string;
+  readonly evidence?: unknown;
+};
+export type ActionVerb = 'unfreeze' | 'pause' | 'resume' | 'replay' | 'drop' | 'settle' | 'evict';
+export type Acted =
+  | { readonly kind: 'acted'; readonly text: string }
+  | { readonly kind: 'refused'; readonly code: Code; readonly why: string };
+
+export type Desk = {
+  /** Throws LOG_DOWN, LOG_UNACKNOWLEDGED, DRAINING, BUSY. */
+  submit(submission: Submission): Promise<Told>;
+  outcome(address: Address, commandId: string): Promise<Told>;
+  /** Committed state through a query (none: all of it). Undefined: nothing was ever committed there. */
+  query(
+    address: Address,
+    query: string | undefined,
+  ): Promise<{ readonly seq: number; readonly body: unknown } | undefined | 'no-such-query'>;
+  act(address: Address, action: Action, forwarded: boolean): Promise<Acted>;
+  locations(filter: { readonly stuck: boolean; readonly limit: number }): readonly unknown[];
+  location(address: Address): Promise<unknown>;
+  parked(): Promise<readonly unknown[]>;
+  refusedPartitions(): readonly { readonly topic: string; readonly partition: number; readonly code: string; readonly why: string }[];
+  accept(at: TopicPartition, because: string): Promise<Acted>;
+  raiseGeneration(because: string): Promise<Acted>;
+  /** What each probe says: undefined is well, else a sentence. */
+  health(): { readonly live: string | undefined; readonly ready: string | undefined; readonly started: string | undefined };
+  metrics(): Promise<{ readonly type: string; readonly text: string }>;
+};
+
+/** Speaks to another replica's admin port. */
+export type Peers = { act(url: string, address: Address, action: Action): Promise<Acted> };
+export type { Lane };
