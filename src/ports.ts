@@ -190,8 +190,11 @@ export type LogRecord = TopicPartition & {
   /** LogAppendTime, ms since the epoch. */
   readonly appendedMs: number;
 };
-/** A log as found when a partition is gained: [low, high) can be read. */
-export type Bounds = { readonly committed: number | undefined; readonly low: number; readonly high: number };
+/**
+ * A log as found when a partition is gained: [low, high) can be read. `committed` undefined: none; negative: it was lost.
+ * `fresh`: no partition of any lane topic has a committed offset in this group.
+ */
+export type Bounds = { readonly committed: number | undefined; readonly low: number; readonly high: number; readonly fresh: boolean };
 export type Begin =
   | { readonly offset: number }
   | { readonly refused: Code | 'COMMANDS_EXPIRED' | 'COMMANDS_RECREATED' | 'CANARY'; readonly why: string };
