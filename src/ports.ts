@@ -39,7 +39,12 @@ export type Located = {
 };
 export type Loaded = Located & { readonly claim: Claim; readonly unpublished: readonly EventText[] };
 
-/** One atomic step of one location: all of it or nothing. A header value of `''` clears the field. */
+/** How many events, entries and records together one change may hold: what one Lua call can write. */
+export const CHANGE_MAX = 3_000;
+/**
+ * One atomic step of one location: all of it or nothing. `seq` is the location's before it; its events are seq + 1, seq + 2 and so on.
+ * A header value of `''` clears the field. A commandId stands once. `published` raises, never lowers.
+ */
 export type Change = {
   readonly seq: number;
   readonly events: readonly EventText[];
@@ -140,6 +145,8 @@ export type StateStore = {
 
 /** Hints between replicas, at most once: the stored outcome is the truth. */
 export type Notices = {
+  start(): Promise<void>;
+  stop(): Promise<void>;
   send(channel: string, text: string): void;
   listen(channel: string, heard: (text: string) => void): Promise<void>;
   /** Called whenever hints may have been missed. */
@@ -168,7 +175,10 @@ export type Replica = {
   readonly seenMs: number;
   readonly generation: string;
 };
+/** Who is there. Leaves out: any judgement on who is alive. All but `stop` reject with STORE_DOWN. */
 export type Registry = {
+  start(): Promise<void>;
+  stop(): Promise<void>;
   /** The next life of this REPLICA_ID: numbers rise, none is issued twice. */
   register(replicaId: string, url: string): Promise<number>;
   beat(replicaId: string, life: number, url: string, generation: string): Promise<void>;
