@@ -1,7 +1,7 @@
 /** Commands as CloudEvents 1.0 on Kafka records: binary and structured mode in, structured mode out. */
 
 import { isUtf8 } from 'node:buffer';
-import { hash } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import canonicalizeModule from 'canonicalize';
 import { type Fault, fault } from '../errors.ts';
 import { type Address, checkCommandId, parseAddress } from './address.ts';
@@ -31,9 +31,9 @@ const NOTIFY_MAX = 200;
 const canonicalize = canonicalizeModule as unknown as (value: unknown) => string;
 
 /** SHA-256, base64url (43 characters), over the RFC 8785 JSON of `{input, type}`; `type` is the whole `ce_type`, such as `cash-location.dispense`. */
-export const hashOf = (type: string, input: unknown): string => hash('sha256', canonicalize({ input, type }), 'base64url');
+export const hashOf = (type: string, input: unknown): string => digest('sha256', canonicalize({ input, type }), 'base64url');
 
-/** The attributes of a CloudEvent by what they mean, wherever they stood; `fields` names where, for whoever has to mend it. */
+/** The attributes of a CloudEvent by what they mean, wherever they stood; `names` says where, for whoever has to mend it. */
 type Attributes = {
   readonly specversion: unknown;
   readonly id: unknown;
@@ -86,12 +86,11 @@ export function decode(record: CommandRecord, lane: Lane): Command | Fault {
   const name = typeof at.type === 'string' && at.type.startsWith(`${place.type}.`) ? at.type.slice(place.type.length + 1) : '';
   if (!COMMAND_NAME.test(name))
     return fault('ENVELOPE_INVALID', names.type, at.type, `must be "${place.type}.<command>", ${place.type} being the type in the key`);
-  const extras = extensions(at, names);
-  if ('code' in extras) return extras;
   const appendedMs = firstAppendedMs(record);
   if (typeof appendedMs !== 'number') return appendedMs;
-
-  return { ...place, name, commandId: at.id, input, hash: hashOf(at.type as string, input), lane, appendedMs, ...extras };
+  const { address, type, id } = place;
+  const hash = hashOf(`${type}.${name}`, input);
+  return extended({ address, type, id, name, commandId: at.id, input, hash, lane, appendedMs }, at, names);
 }
 
 function open(record: CommandRecord): Event | Fault {
@@ -142,15 +141,16 @@ function openStructured(value: Uint8Array, headers: CommandRecord['headers']): E
   const wrongData =
     envelope.datacontenttype === undefined ? undefined : checkContentType(String(envelope.datacontenttype), 'datacontenttype', 'binary');
   if (wrongData) return wrongData;
+  // An attribute that is null counts as absent (CloudEvents JSON format, section 2.2).
   return {
     attributes: {
       specversion: envelope.specversion,
       id: envelope.id,
       type: envelope.type,
       subject: envelope.subject,
-      deadline: envelope.locusdeadline,
-      ifSeq: envelope.locusifseq,
-      notify: envelope.locusnotify,
+      deadline: envelope.locusdeadline ?? undefined,
+      ifSeq: envelope.locusifseq ?? undefined,
+      notify: envelope.locusnotify ?? undefined,
       traceparent: envelope.traceparent,
     },
     names: STRUCTURED_NAMES,
@@ -158,23 +158,28 @@ function openStructured(value: Uint8Array, headers: CommandRecord['headers']): E
   };
 }
 
-type Extensions = Pick<Command, 'deadlineMs' | 'ifSeq' | 'notify' | 'traceparent'>;
-function extensions(at: Attributes, names: Event['names']): Extensions | Fault {
-  const deadlineMs = typeof at.deadline === 'string' ? parseTime(at.deadline) : undefined;
-  if (at.deadline !== undefined && deadlineMs === undefined)
-    return fault('ENVELOPE_INVALID', names.deadline, at.deadline, 'must be an RFC 3339 time such as 2026-01-31T12:00:00Z');
-  const ifSeq = typeof at.ifSeq === 'string' && /^\d{1,16}$/.test(at.ifSeq) ? Number(at.ifSeq) : at.ifSeq;
-  if (ifSeq !== undefined && (!Number.isSafeInteger(ifSeq) || (ifSeq as number) < 0))
-    return fault('ENVELOPE_INVALID', names.ifSeq, at.ifSeq, 'must be the seq of the location, an integer of at least 0');
-  if (at.notify !== undefined && (typeof at.notify !== 'string' || at.notify.length > NOTIFY_MAX))
-    return fault('ENVELOPE_INVALID', names.notify, at.notify, `must be the name of a channel, at most ${NOTIFY_MAX} characters`);
-  return {
-    ...(deadlineMs === undefined ? undefined : { deadlineMs }),
-    ...(ifSeq === undefined ? undefined : { ifSeq: ifSeq as number }),
-    ...(at.notify === undefined ? undefined : { notify: at.notify }),
-    // As W3C Trace Context demands, a malformed traceparent is dropped and breaks nothing.
-    ...(typeof at.traceparent === 'string' && TRACEPARENT.test(at.traceparent) ? { traceparent: at.traceparent } : undefined),
-  };
+/** Assigns one by one: spreading objects of changing shape costs as much as all the rest of decoding. */
+function extended(command: { -readonly [K in keyof Command]: Command[K] }, at: Attributes, names: Event['names']): Command | Fault {
+  if (at.deadline !== undefined) {
+    const deadlineMs = typeof at.deadline === 'string' ? parseTime(at.deadline) : undefined;
+    if (deadlineMs === undefined)
+      return fault('ENVELOPE_INVALID', names.deadline, at.deadline, 'must be an RFC 3339 time such as 2026-01-31T12:00:00Z');
+    command.deadlineMs = deadlineMs;
+  }
+  if (at.ifSeq !== undefined) {
+    const ifSeq = typeof at.ifSeq === 'string' && /^\d{1,16}$/.test(at.ifSeq) ? Number(at.ifSeq) : at.ifSeq;
+    if (typeof ifSeq !== 'number' || !Number.isSafeInteger(ifSeq) || ifSeq < 0)
+      return fault('ENVELOPE_INVALID', names.ifSeq, at.ifSeq, 'must be the seq of the location, an integer of at least 0');
+    command.ifSeq = ifSeq;
+  }
+  if (at.notify !== undefined) {
+    if (typeof at.notify !== 'string' || at.notify.length > NOTIFY_MAX)
+      return fault('ENVELOPE_INVALID', names.notify, at.notify, `must be the name of a channel, at most ${NOTIFY_MAX} characters`);
+    command.notify = at.notify;
+  }
+  // As W3C Trace Context demands, a malformed traceparent is dropped and breaks nothing.
+  if (typeof at.traceparent === 'string' && TRACEPARENT.test(at.traceparent)) command.traceparent = at.traceparent;
+  return command;
 }
 
 /** What a record is judged by: its own append time, or an older one that a re-production wrote down. */
@@ -235,10 +240,10 @@ export function encodeCommand(it: Sendable): {
 }
 
 function checkContentType(given: string | undefined, field: string, mode: 'binary' | 'structured'): Fault | undefined {
-  const media = given?.split(';', 1)[0]?.trim().toLowerCase();
-  if (media === undefined) return undefined;
+  if (given === undefined || (given === STRUCTURED && mode === 'structured')) return undefined;
+  const media = given.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   const fits = mode === 'structured' ? media === STRUCTURED || media === 'application/json' : JSON_TYPE.test(media) && media !== STRUCTURED;
-  return fits ? undefined : unsupported(given ?? '', field, mode);
+  return fits ? undefined : unsupported(given, field, mode);
 }
 const unsupported = (given: string, field: string, mode: 'binary' | 'structured'): Fault =>
   fault(
