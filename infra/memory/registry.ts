@@ -1,0 +1,46 @@
+/** Who is there, among replicas of one process: the memory twin of the registry in Redis. */
+import { LocusError } from '../../src/errors.ts';
+import type { Registry } from '../../src/ports.ts';
+import type { MemoryDisk } from './disk.ts';
+
+const FORGET_AFTER_MS = 86_400_000;
+
+export function memoryRegistry(disk: MemoryDisk): Registry {
+  const reachable = () => {
+    if (disk.life() === undefined) throw new LocusError('STORE_DOWN', 'the registry is away');
+  };
+  const note = (replicaId: string, life: number, url: string, generation: string) =>
+    disk.replicas.set(`${replicaId}/${life}`, { replicaId, life, url, generation, seenMs: disk.clock.now() });
+
+  return {
+    async start() {
+      reachable();
+    },
+    async stop() {},
+    async register(replicaId, url) {
+      reachable();
+      const life = (disk.lives.get(replicaId) ?? 0) + 1;
+      disk.lives.set(replicaId, life);
+      note(replicaId, life, url, '');
+      for (const [name, it] of disk.replicas)
+        if ((it.replicaId === replicaId && it.life < life) || it.seenMs < disk.clock.now() - FORGET_AFTER_MS) disk.replicas.delete(name);
+      return life;
+    },
+    async beat(replicaId, life, url, generation) {
+      reachable();
+      note(replicaId, life, url, generation);
+    },
+    async remove(replicaId, life) {
+      reachable();
+      disk.replicas.delete(`${replicaId}/${life}`);
+    },
+    async highestLife(replicaId) {
+      reachable();
+      return disk.lives.get(replicaId) ?? 0;
+    },
+    async list() {
+      reachable();
+      return { nowMs: disk.clock.now(), replicas: [...disk.replicas.values()] };
+    },
+  };
+}
