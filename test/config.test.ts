@@ -1,0 +1,167 @@
+/** The configuration tells every fault at once, in words an operator can act on, and never a secret. */
+import { describe, expect, it } from 'vitest';
+import { environment, readConfig } from '../src/config.ts';
+import { LocusError } from '../src/errors.ts';
+import { variables } from '../src/variables.ts';
+
+const enough = {
+  KAFKA_BROKERS: 'k1:9092',
+  REDIS_URL: 'redis://store:6379',
+  LOCK_REDIS_URLS: 'redis://l1:6379,redis://l2:6379,redis://l3:6379',
+};
+const machine = {
+  hostName: 'replica-0',
+  readFile: (path: string) => {
+    if (path === '/run/token') return 'a-token-of-enough-length\n';
+    throw new Error(`ENOENT: no such file, open '${path}'`);
+  },
+};
+const read = (env: Record<string, string> = {}) => readConfig({ ...enough, ...env }, machine);
+
+function faultsOf(env: Record<string, string | undefined>): readonly string[] {
+  try {
+    readConfig(env, machine);
+  } catch (error) {
+    if (error instanceof LocusError && error.code === 'CONFIG_INVALID')
+      return error.faults.map((it) => `${it.field}=${it.value}: ${it.rule}`);
+    throw error;
+  }
+  return [];
+}
+const faults = (env: Record<string, string | undefined> = {}) => faultsOf({ ...enough, ...env });
+
+describe('configuration', () => {
+  it('needs Kafka, the store and the lock nodes, and has a default for all else', () => {
+    expect(read()).toEqual({
+      kafkaBrokers: ['k1:9092'],
+      kafkaClientId: 'locus',
+      kafkaGroupId: 'locus',
+      redisUrl: 'redis://store:6379',
+      lockRedisUrls: ['redis://l1:6379', 'redis://l2:6379', 'redis://l3:6379'],
+      durability: 'store',
+      deviceUrl: 'http://127.0.0.1:7070',
+      httpHost: '127.0.0.1',
+      httpPort: 8080,
+      adminHost: '127.0.0.1',
+      adminPort: 9090,
+      adminToken: undefined,
+      advertiseUrl: 'http://127.0.0.1:9090',
+      replicaId: 'replica-0',
+      commandsTopic: 'locus.commands',
+      commandsPartitions: 12,
+      eventsTopic: 'locus.events',
+      deadLettersTopic: 'locus.dead-letters',
+      leaseTtlMs: 10_000,
+      sessionTimeoutMs: 10_000,
+      idleMs: 600_000,
+      mailboxMax: 256,
+      inboxMax: 100_000,
+      inboxAfterMs: 1_000,
+      residentMax: 100_000,
+      inflightMax: 4_000,
+      dedupeWindowMs: 604_800_000,
+      dedupeMax: 1_000_000,
+      probeTimeoutMs: 2_000,
+      drainMs: 30_000,
+      logLevel: 'info',
+    });
+  });
+
+  it('says of an empty environment that embedded mode is not there yet', () => {
+    expect(faultsOf({})).toEqual([
+      'KAFKA_BROKERS=not set: is required: the embedded mode that does without Kafka and Redis is not there yet',
+      'REDIS_URL=not set: is required: the embedded mode that does without Kafka and Redis is not there yet',
+      expect.stringContaining('LOCK_REDIS_URLS=not set: is required under DURABILITY=store'),
+    ]);
+  });
+
+  it('tells all faults at once', () => {
+    const all = faults({ HTTP_PORT: '99999', LOG_LEVEL: 'loud', LEASE_TTL_MS: '-1', KAFKA_SSL: 'true', EVENTS_TOPIC: 'a b' });
+    expect(all.map((it) => it.split('=')[0])).toEqual(['KAFKA_SSL', 'HTTP_PORT', 'EVENTS_TOPIC', 'LEASE_TTL_MS', 'LOG_LEVEL']);
+  });
+
+  it.each<[string, string, string]>([
+    ['DURABILITY', 'journal', 'DURABILITY="journal": journal is not there yet'],
+    ['DURABILITY', 'fast', 'must be one of store, relaxed'],
+    ['KAFKA_BROKERS', 'kafka', 'must be host:port'],
+    ['KAFKA_BROKERS', 'a:1,,b:2', 'must be host:port'],
+    ['KAFKA_BROKERS', 'a:99999', 'must be host:port'],
+    ['KAFKA_SSL', 'true', 'TLS and SASL to Kafka are not there yet'],
+    ['KAFKA_SASL_PASSWORD_FILE', '/run/password', 'TLS and SASL to Kafka are not there yet'],
+    ['BULK_TOPIC', 'bulk', 'the bulk lane is not there yet'],
+    ['REDIS_URL', 'rediss://store', 'rediss:// (TLS) is not there yet'],
+    ['REDIS_URL', 'store:6379', 'must be redis://'],
+    ['LOCK_REDIS_URLS', 'redis://l1,redis://l2', 'must be an odd number, not 2'],
+    ['LOCK_REDIS_URLS', 'redis://l1,redis://l1:6379,redis://l2', 'must not name one server twice'],
+    ['LOCK_REDIS_URLS', 'redis://l1,redis://STORE:6379/1,redis://l2', 'must not name the server of REDIS_URL'],
+    ['LOCK_REDIS_URLS', 'redis://l1,http://l2,redis://l3', 'each of them, separated by commas, must be redis://'],
+    ['DEVICE_URL', 'ftp://device', 'must be an http:// or https:// URL'],
+    ['HTTP_PORT', '0', 'must be a whole number from 1 to 65535'],
+    ['HTTP_PORT', '80.5', 'must be a whole number'],
+    ['HTTP_PORT', '0x50', 'must be a whole number'],
+    ['HTTP_PORT', '9090', 'ADMIN_PORT=9090: must not be HTTP_PORT'],
+    ['ADMIN_HOST', '10.0.0.1', 'must be loopback, such as 127.0.0.1, unless ADMIN_TOKEN is set'],
+    ['ADMIN_TOKEN', 'short', 'must be 16 to 512 visible ASCII characters'],
+    ['ADMIN_TOKEN_FILE', '/run/absent', 'must name a file that can be read'],
+    ['REPLICA_ID', 'a/b', 'must be 1 to 128 of'],
+    ['DEAD_LETTERS_TOPIC', 'locus.events', 'must be neither COMMANDS_TOPIC nor EVENTS_TOPIC'],
+    ['EVENTS_TOPIC', 'locus.commands', 'must not be COMMANDS_TOPIC'],
+    ['COMMANDS_TOPIC', '..', 'must be a Kafka topic name'],
+    ['SESSION_TIMEOUT_MS', '5000', 'must be a whole number from 6000 to 1800000'],
+    ['LEASE_TTL_MS', '20000', 'must be at most SESSION_TIMEOUT_MS (10000)'],
+    ['PROBE_TIMEOUT_MS', '12000', 'must be at most LEASE_TTL_MS (10000)'],
+    ['DRAIN_MS', '1500', 'must be at least PROBE_TIMEOUT_MS (2000)'],
+    ['DEDUPE_WINDOW_MS', '60000', 'must be a whole number from 7200000'],
+    ['MAILBOX_MAX', '1e3', 'must be a whole number'],
+  ])('refuses %s=%s alone, naming the rule', (name, value, rule) => {
+    const told = faults({ [name]: value });
+    expect(told).toHaveLength(1);
+    expect(told[0]).toContain(rule);
+  });
+
+  it('takes a secret from a file, without its last line break, but not from both places', () => {
+    expect(read({ ADMIN_TOKEN_FILE: '/run/token' }).adminToken).toBe('a-token-of-enough-length');
+    expect(faults({ ADMIN_TOKEN_FILE: '/run/token', ADMIN_TOKEN: 'another-token-of-length' })).toEqual([
+      'ADMIN_TOKEN_FILE="/run/token": set either ADMIN_TOKEN or ADMIN_TOKEN_FILE, not both',
+    ]);
+  });
+
+  it('never shows a secret', () => {
+    const told = faults({
+      ADMIN_TOKEN: 'hush hush hush hush',
+      REDIS_URL: 'redis://:hush@store/x',
+      LOCK_REDIS_URLS: 'redis://:hush@l1,redis://:hush@l2',
+    });
+    expect(told).toHaveLength(3);
+    expect(told.join('\n')).not.toContain('hush');
+  });
+
+  it('lets the store hold the leases only when relaxed', () => {
+    const relaxed = { ...enough, DURABILITY: 'relaxed', LOCK_REDIS_URLS: '' };
+    expect(readConfig(relaxed, machine).lockRedisUrls).toEqual(['redis://store:6379']);
+  });
+
+  it('opens the admin port beyond loopback with a token and an address that others can reach', () => {
+    const open = { ADMIN_HOST: '0.0.0.0', ADMIN_TOKEN: 'a-token-of-enough-length' };
+    expect(faults(open)).toEqual([expect.stringContaining('ADVERTISE_URL=not set: is required with ADMIN_HOST=0.0.0.0')]);
+    expect(read({ ...open, ADVERTISE_URL: 'http://replica-0.locus:9090/' }).advertiseUrl).toBe('http://replica-0.locus:9090');
+    expect(read({ ADMIN_HOST: '::1' }).advertiseUrl).toBe('http://[::1]:9090');
+  });
+
+  it('asks for REPLICA_ID when the host name does not do', () => {
+    const odd = () => readConfig(enough, { ...machine, hostName: 'a host' });
+    expect(odd).toThrow('the host name does not do as a name: set REPLICA_ID');
+  });
+
+  it('takes an empty variable as one that is not set', () => {
+    expect(read({ HTTP_PORT: '', ADMIN_TOKEN: ' ' })).toMatchObject({ httpPort: 8080, adminToken: undefined });
+  });
+
+  it('describes every variable in one sentence or two on one line', () => {
+    for (const it of Object.values(variables)) expect(it.what, it.name).toMatch(/^[^\n]{20,160}\.$/);
+  });
+
+  it('reads the environment of the process', () => {
+    expect(environment()).toBe(process.env);
+  });
+});
