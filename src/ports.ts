@@ -218,10 +218,12 @@ export type LogReader = {
   next(at: TopicPartition): number;
   /** false: no room; the record was not taken, the partition pauses until `resume`. */
   take(record: LogRecord): boolean;
+  /** Records `from` to `to` (both included) are packed by a codec that nobody here can read. false: no room, as with `take`. */
+  unreadable(at: TopicPartition, from: number, to: number, codec: string): boolean;
   /** May offsets of this partition be committed now? Asked at the moment of sending. */
   owns(at: TopicPartition): boolean;
-  /** The log no longer holds what comes next. */
-  refuse(at: TopicPartition, code: 'COMMANDS_EXPIRED' | 'CODEC_UNSUPPORTED', why: string): void;
+  /** The log no longer holds what comes next (expired), or ends below it (recreated). The partition pauses until `again`. */
+  refuse(at: TopicPartition, code: 'COMMANDS_EXPIRED' | 'COMMANDS_RECREATED', why: string): void;
   /** The group acknowledged a heartbeat just now. */
   alive(): void;
   /** Others are waiting to share: commit what can be committed. */

@@ -1,0 +1,98 @@
+/** The brokers' side of the memory log: what is stored, what groups committed, and who listens for more. */
+import { LocusError } from '../../src/errors.ts';
+import { partitionOf, partitionOfBytes } from '../../src/message/partition.ts';
+import type { Clock, LogMessage, LogRecord, TopicPartition } from '../../src/ports.ts';
+import { Group } from './log-group.ts';
+
+export type WorldOptions = { readonly topics: readonly string[]; readonly partitions: number; readonly clock: Clock };
+/** well · down: nothing is sent · deaf: it is appended, the acknowledgement is lost. */
+export type WriterFault = 'well' | 'down' | 'deaf';
+
+export const nameOf = (at: TopicPartition): string => `${at.topic}/${at.partition}`;
+
+/** One partition: records from `low` on. `unreadable` names the codec of offsets that nobody can decompress. */
+class Shelf {
+  low = 0;
+  readonly unreadable = new Map<number, string>();
+  #records: LogRecord[] = [];
+
+  get high(): number {
+    return this.low + this.#records.length;
+  }
+  add(record: LogRecord): void {
+    this.#records.push(record);
+  }
+  at(offset: number): LogRecord | undefined {
+    return this.#records[offset - this.low];
+  }
+  readable(): readonly LogRecord[] {
+    return this.#records.filter((record) => !this.unreadable.has(record.offset));
+  }
+  /** The last offset of the run of one codec that begins at `offset`. */
+  runEnd(offset: number): number {
+    let end = offset;
+    while (this.unreadable.get(end + 1) === this.unreadable.get(offset)) end++;
+    return end;
+  }
+  truncate(low: number): void {
+    this.#records = this.#records.slice(low - this.low);
+    this.low = low;
+  }
+  /** The topic was deleted and created anew. */
+  recreate(): void {
+    this.#records = [];
+    this.low = 0;
+  }
+}
+
+export class World {
+  readonly clock: Clock;
+  readonly partitions: number;
+  readonly listeners = new Set<() => void>();
+  fault: WriterFault = 'well';
+  readonly #topics: ReadonlyMap<string, readonly Shelf[]>;
+  readonly #groups = new Map<string, Group>();
+  #turn = 0;
+
+  constructor(options: WorldOptions) {
+    this.clock = options.clock;
+    this.partitions = options.partitions;
+    this.#topics = new Map(options.topics.map((topic) => [topic, Array.from({ length: options.partitions }, () => new Shelf())]));
+  }
+
+  group(id: string): Group {
+    const group = this.#groups.get(id) ?? new Group(this.partitions, this.clock);
+    this.#groups.set(id, group);
+    return group;
+  }
+
+  shelves(topic: string): readonly Shelf[] {
+    const shelves = this.#topics.get(topic);
+    if (shelves === undefined) throw new LocusError('TOPICS_INVALID', `topic ${topic} does not exist`);
+    return shelves;
+  }
+
+  shelf(at: TopicPartition): Shelf {
+    const shelf = this.shelves(at.topic)[at.partition];
+    if (shelf === undefined) throw new LocusError('TOPICS_INVALID', `topic ${at.topic} has no partition ${at.partition}`);
+    return shelf;
+  }
+
+  append(topic: string, message: LogMessage, partition = this.#place(message.key)): TopicPartition & { readonly offset: number } {
+    const shelf = this.shelf({ topic, partition });
+    const offset = shelf.high;
+    const headers = Object.fromEntries(Object.entries(message.headers ?? {}).map(([name, value]) => [name, bytes(value)]));
+    const appendedMs = this.clock.now();
+    shelf.add({ topic, partition, offset, key: bytesOrNull(message.key), value: bytesOrNull(message.value), headers, appendedMs });
+    for (const heard of this.listeners) heard();
+    return { topic, partition, offset };
+  }
+
+  #place(key: LogMessage['key']): number {
+    if (key === null) return this.#turn++ % this.partitions;
+    return typeof key === 'string' ? partitionOf(key, this.partitions) : partitionOfBytes(key, this.partitions);
+  }
+}
+
+const bytes = (value: string | Uint8Array): Uint8Array => (typeof value === 'string' ? Buffer.from(value) : value);
+const bytesOrNull = (value: string | Uint8Array | null): Uint8Array | null => (value === null ? null : bytes(value));
