@@ -99,7 +99,7 @@ function answers(child: ChildProcess, port: number): Promise<boolean> {
       socket.destroy();
       resolve(it);
     };
-    socket.once('data', (data) => answer(/^\+PONG[^]*process_id:(\d+)/.exec(data.toString())?.[1] === String(child.pid)));
+    socket.once('data', (data) => answer(/^\+PONG.*process_id:(\d+)/s.exec(data.toString())?.[1] === String(child.pid)));
     socket.once('error', () => answer(false));
     socket.setTimeout(1_000, () => answer(false));
   });
