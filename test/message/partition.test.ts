@@ -16,7 +16,7 @@ test.each([
 
 test('murmur2 agrees with the one in kafkajs on any bytes', () => {
   const theirs = createRequire(import.meta.url)('kafkajs/src/producer/partitioners/default/murmur2.js') as (key: Buffer) => number;
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (key) => expect(murmur2(key)).toBe(theirs(Buffer.from(key)))));
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 80 }), (key) => murmur2(key) === theirs(Buffer.from(key))));
 });
 
 test('a partition is within the count and the same each time', () => {
