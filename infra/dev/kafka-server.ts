@@ -1,0 +1,144 @@
+/** A real Kafka broker on loopback: one KRaft node that is its own controller. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, openSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { freePort } from './free-port.ts';
+import { kafkaJars } from './kafka-jars.ts';
+import { tool } from './tools.ts';
+
+const READY_WITHIN_MS = 60_000;
+const STOPPED_WITHIN_MS = 10_000;
+const ATTEMPTS = 3;
+
+/** One quick compiler and one collector: as fast as the defaults under load here, with half of their CPU in the first minute. */
+const JVM = ['-Xmx512m', '-Xms128m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
+
+export type KafkaServer = {
+  readonly brokers: string;
+  /** Of the process that runs now; another one after `restart`. */
+  readonly pid: number;
+  signal(sig: NodeJS.Signals): void;
+  /** SIGKILL; resolves when the process is gone. */
+  kill9(): Promise<void>;
+  /** As it should end, also from SIGSTOP; safe to call twice. */
+  stop(): Promise<void>;
+  /** A new life over the same files on the same port; one that still runs is killed first. */
+  restart(): Promise<void>;
+};
+
+/** Listens on `port`, or on a free one; its output goes to kafka.log in `dir`. */
+export async function startKafkaServer(it: { readonly dir: string; readonly port?: number }): Promise<KafkaServer> {
+  let { port, child } = await begin(it.dir, it.port);
+  const kill9 = () => end(child, 'SIGKILL');
+  return {
+    brokers: `127.0.0.1:${port}`,
+    get pid() {
+      return child.pid ?? 0;
+    },
+    signal: (sig) => void child.kill(sig),
+    kill9,
+    stop: () => end(child, 'SIGTERM'),
+    async restart() {
+      await kill9();
+      ({ port, child } = await begin(it.dir, port));
+    },
+  };
+}
+
+/** A free port may be taken between asking and listening: then another one is tried. */
+async function begin(dir: string, port: number | undefined): Promise<{ port: number; child: ChildProcess }> {
+  for (let attempt = 1; ; attempt++) {
+    const at = port ?? (await freePort());
+    const child = launch(dir, at, await freePort());
+    if (await ready(child, at)) return { port: at, child };
+    await end(child, 'SIGKILL');
+    if (attempt === ATTEMPTS) throw new Error(`kafka did not answer on 127.0.0.1:${at}: see ${join(dir, 'kafka.log')}`);
+  }
+}
+
+const settings = (dir: string, port: number, controllerPort: number): string =>
+  [
+    'process.roles=broker,controller',
+    'node.id=1',
+    `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
+    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+    'controller.listener.names=CONTROLLER',
+    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    `log.dirs=${join(dir, 'kafka-data')}`,
+    // One node: nothing can have a second replica.
+    'offsets.topic.replication.factor=1',
+    'offsets.topic.num.partitions=4',
+    'transaction.state.log.replication.factor=1',
+    'transaction.state.log.min.isr=1',
+    'transaction.state.log.num.partitions=4',
+    'share.coordinator.state.topic.replication.factor=1',
+    'share.coordinator.state.topic.min.isr=1',
+    'group.initial.rebalance.delay.ms=0',
+    'auto.create.topics.enable=false',
+    // A broker that returns after a kill may register only when its former life's session is over.
+    'broker.session.timeout.ms=2000',
+    'broker.heartbeat.interval.ms=500',
+    // Its default buffer is a quarter of our heap.
+    'log.cleaner.dedupe.buffer.size=2097152',
+    '',
+  ].join('\n');
+
+function launch(dir: string, port: number, controllerPort: number): ChildProcess {
+  const java = tool('java');
+  const classPath = join(kafkaJars(), '*');
+  const config = join(dir, 'server.properties');
+  writeFileSync(config, settings(dir, port, controllerPort));
+  if (!existsSync(join(dir, 'kafka-data', 'meta.properties'))) {
+    const format = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', config];
+    execFileSync(java, [...JVM, '-cp', classPath, ...format], { stdio: ['ignore', 'ignore', 'pipe'] });
+  }
+  const output = openSync(join(dir, 'kafka.log'), 'a');
+  const child = spawn(java, [...JVM, '-cp', classPath, 'kafka.Kafka', config], { stdio: ['ignore', output, output] });
+  const orphan = () => child.kill('SIGKILL');
+  process.once('exit', orphan);
+  child.once('exit', () => process.off('exit', orphan));
+  return child;
+}
+
+/** 16 bytes in base64url, as Kafka demands; every cluster here has one node, so that the name need not differ. */
+const CLUSTER_ID = 'bG9jdXMtZGV2LWthZmthMQ';
+
+async function ready(child: ChildProcess, port: number): Promise<boolean> {
+  const tries = READY_WITHIN_MS / 50;
+  for (let n = 0; n < tries && child.exitCode === null; n++) {
+    if (await knowsItself(port)) return true;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return false;
+}
+
+/** Metadata v1 about no topic: a broker that serves names itself among the brokers, one that still starts names nobody. */
+function knowsItself(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(METADATA));
+    const answer = (it: boolean) => {
+      socket.destroy();
+      resolve(it);
+    };
+    // The answer: its size, the correlation id, then how many brokers there are.
+    socket.once('data', (data) => answer(data.length >= 12 && data.readInt32BE(8) > 0));
+    socket.once('error', () => answer(false));
+    socket.once('close', () => answer(false));
+    socket.setTimeout(1_000, () => answer(false));
+  });
+}
+
+/** Size 14: api 3, version 1, correlation id 1, no client id, no topics. */
+const METADATA = Buffer.from([0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 1, 0xff, 0xff, 0, 0, 0, 0]);
+
+async function end(child: ChildProcess, sig: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  child.kill(sig);
+  child.kill('SIGCONT');
+  const late = setTimeout(() => child.kill('SIGKILL'), STOPPED_WITHIN_MS);
+  await gone;
+  clearTimeout(late);
+}
