@@ -1,0 +1,81 @@
+/** Notes by denomination: adding them up, and choosing the fewest that make an amount exactly. */
+
+/** How many notes of each denomination (minor units), such as `{"2000":3}`. */
+export type Notes = Readonly<Record<string, number>>;
+
+/** Of one currency: what a location can hold, and what one message can name. */
+export const DENOMINATIONS_MAX = 20;
+
+/** What the notes are worth, in minor units. */
+export function worth(notes: Notes): number {
+  let sum = 0;
+  for (const denomination in notes) sum += Number(denomination) * (notes[denomination] ?? 0);
+  return sum;
+}
+
+/** `sign` −1 takes away; a count may become negative, and the invariants then say so. A denomination that reaches 0 stays: its cassette is empty. */
+export function plus(notes: Notes, more: Notes, sign: 1 | -1 = 1): Notes {
+  const sum: Record<string, number> = { ...notes };
+  for (const denomination in more) sum[denomination] = (sum[denomination] ?? 0) + sign * (more[denomination] ?? 0);
+  return sum;
+}
+
+/** A choice is given up after so many steps: some 10 ms, never needed by denominations that any currency has. */
+const STEPS_MAX = 100_000;
+
+/**
+ * The fewest notes that make exactly `amount`, or undefined when there are none; not greedy, since 60 of {50×1, 20×3} is 20×3.
+ * Larger denominations win a tie. Branch and bound over denominations from the largest; a remainder that was reached before with
+ * as few notes is not looked at again. The problem is NP-hard: on sums made to be hostile the work stops at STEPS_MAX with the best
+ * choice so far, and with none the amount counts as not dispensable.
+ */
+export function notesFor(amount: number, cassettes: Notes): Notes | undefined {
+  const stock = Object.entries(cassettes)
+    .map(([denomination, count]) => ({ denomination, value: Number(denomination), count }))
+    .filter(({ value, count }) => count > 0 && value <= amount)
+    .sort((a, b) => b.value - a.value);
+  /** What the denominations from i on are worth together, and what divides each of them. */
+  const rest: { readonly worth: number; readonly divisor: number }[] = [];
+  for (let i = stock.length - 1; i >= 0; i -= 1) {
+    const { value, count } = stock[i] as (typeof stock)[number];
+    const after = rest[i + 1] ?? { worth: 0, divisor: 0 };
+    rest[i] = { worth: after.worth + value * count, divisor: gcd(value, after.divisor) };
+  }
+
+  const seen: Map<number, number>[] = stock.map(() => new Map());
+  const taken: number[] = stock.map(() => 0);
+  let best: readonly number[] | undefined;
+  let fewest = Number.POSITIVE_INFINITY;
+  let steps = 0;
+
+  const choose = (i: number, left: number, used: number): void => {
+    if (left === 0) {
+      if (used >= fewest) return;
+      fewest = used;
+      best = [...taken];
+      return;
+    }
+    const here = stock[i];
+    const all = rest[i];
+    if (!here || !all || left > all.worth || left % all.divisor !== 0) return;
+    if ((seen[i]?.get(left) ?? Number.POSITIVE_INFINITY) <= used) return;
+    seen[i]?.set(left, used);
+    const least = Math.max(0, Math.ceil((left - (rest[i + 1]?.worth ?? 0)) / here.value));
+    for (let count = Math.min(here.count, Math.floor(left / here.value)); count >= least; count -= 1) {
+      steps += 1;
+      const after = left - count * here.value;
+      const atLeast = used + count + (after === 0 ? 0 : Math.ceil(after / (stock[i + 1]?.value ?? here.value)));
+      // Fewer of this one only makes more of the smaller ones.
+      if (atLeast >= fewest || steps > STEPS_MAX) break;
+      taken[i] = count;
+      choose(i + 1, after, used + count);
+    }
+    taken[i] = 0;
+  };
+  choose(0, amount, 0);
+  return best && Object.fromEntries(stock.flatMap(({ denomination }, i) => (best?.[i] ? [[denomination, best[i]]] : [])));
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
