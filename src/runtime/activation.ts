@@ -1,0 +1,224 @@
+/** A live location: takes the lease, claims, loads, then takes one turn at a time inside its actor, until it is told to go. The only file that knows nact. */
+import { type ActorSystemRef, dispatch, type Ref, spawn, start, stop } from 'nact';
+import { pause } from '../clock.ts';
+import { why } from '../errors.ts';
+import type { Acted, Action } from '../ports.ts';
+import { jitter } from '../random.ts';
+import { groundOf, type Intent } from './ground.ts';
+import type { Control, Live } from './live.ts';
+import { operate } from './operator.ts';
+import { hear, probe, recover, run } from './recovery.ts';
+import { arm, recall, serve } from './serve.ts';
+import type { Site } from './site.ts';
+
+const TURN = 'turn';
+const RECLAIM_FIRST_MS = 20;
+const RECLAIM_LONGEST_MS = 2_000;
+/** Published events are trimmed in lots: one call for many. */
+const TRIM_LOT = 128;
+
+export type Actors = { readonly system: ActorSystemRef; count: number };
+/** nact names must be unique and have few characters; ours are numbers. */
+export const actors = (): Actors => ({ system: start(), count: 0 });
+
+export class Activation {
+  readonly live: Live;
+  readonly #site: Site;
+  readonly #reference: Ref<typeof TURN>;
+  readonly #gone: (activation: Activation) => void;
+  readonly #startedMs: number;
+  /** At most one message is ever inside nact: its mailbox has no bound, and stopping drops what is queued there. */
+  #turning = false;
+
+  constructor(site: Site, host: Actors, live: Live, gone: (activation: Activation) => void) {
+    this.#site = site;
+    this.live = live;
+    this.#gone = gone;
+    this.#startedMs = site.clock.monotonic();
+    live.wake = () => this.wake();
+    this.#reference = spawn(host.system, () => this.#turn(), `location-${++host.count}`);
+    this.wake();
+  }
+
+  /** Takes a turn if there is anything to do. Cheap, and harmless at any time. */
+  wake(): void {
+    if (this.#turning || !this.#hasWork()) return;
+    this.#turning = true;
+    dispatch(this.#reference, TURN);
+  }
+
+  act(action: Action): Promise<Acted> {
+    return new Promise((acted) => {
+      this.live.control.push({ kind: 'act', action, acted });
+      this.wake();
+    });
+  }
+
+  /** Finishes the turn in hand, then goes. `revoked`: what waits in memory belongs to somebody else now. */
+  leave(reason: 'revoked' | 'idle' | 'evicted'): void {
+    if (this.live.leaving !== 'revoked') this.live.leaving = reason;
+    // At once, not when the drain comes to it: should the partition return meanwhile, what waits then is new.
+    if (reason === 'revoked') for (const waiting of this.live.mailbox.takeAll()) waiting.conclude('abandoned');
+    this.wake();
+  }
+
+  /** Somebody else holds the lease now: it must be had again before the next claim's turns. */
+  yieldLease(): void {
+    this.live.leaseLost = true;
+    this.wake();
+  }
+
+  #hasWork(): boolean {
+    const { live } = this;
+    if (live.phase === 'stopped') return false;
+    if (live.phase !== 'active' || live.control.length > 0 || live.leaseLost) return true;
+    // An effect in hand is awaited, under the lease, before its location is let go.
+    if (live.leaving !== undefined) return live.running === undefined && live.appending.length === 0;
+    return live.waits && live.heldBy(this.#site.clock.monotonic()) === undefined;
+  }
+
+  /** Never throws into nact: there it would end the process. */
+  async #turn(): Promise<void> {
+    try {
+      await this.#step();
+    } catch (error) {
+      this.#site.log.error({ address: this.live.address, why: why(error) }, 'a step failed');
+      await this.#reclaim('a step failed').catch(() => {});
+    }
+    this.#turning = false;
+    if (this.live.phase === 'stopped') {
+      stop(this.#reference);
+      this.#gone(this);
+    } else this.wake();
+  }
+
+  async #step(): Promise<void> {
+    const { live } = this;
+    if (live.phase === 'activating') return live.leaving === undefined ? this.#activate() : this.#drain();
+    if (live.phase === 'draining') return this.#drain();
+    const control = live.control.shift();
+    if (control !== undefined) return this.#control(control);
+    if (live.leaving !== undefined) return live.running === undefined ? this.#drain() : undefined;
+    if (live.leaseLost) return this.#reclaim('the lease was lost');
+    const nowMs = this.#site.clock.monotonic();
+    if (live.heldBy(nowMs) !== undefined) return;
+    live.usedMs = nowMs;
+    const served = await serve(this.#site, live);
+    if (served.kind === 'reclaim') return this.#reclaim(served.why);
+    if (served.kind === 'runs') run(this.#site, live, served.intent);
+    this.#wakeLater();
+    await this.#trim(TRIM_LOT);
+  }
+
+  async #activate(): Promise<void> {
+    const { live } = this;
+    const site = this.#site;
+    const wanted = () => live.leaving === undefined;
+    const generation = await site.checked(live.partition);
+    if (generation === undefined) return this.leave('revoked');
+    if ((await site.leases.hold(live.address, wanted)) === 'unwanted') return;
+    const claimed = await site.store.claim(live.address, site.owner(), generation);
+    if (claimed.kind !== 'claimed') {
+      if (claimed.kind === 'generation' || claimed.kind === 'new-life') site.recheck();
+      return this.#backOff();
+    }
+    const marked = await site.store.mark(claimed.claim, live.partition);
+    if (marked.kind !== 'ok') return this.#backOff();
+    live.claim = claimed.claim;
+    live.ground = groundOf(live.definition, live.place.id, claimed);
+    live.inbox = { ...claimed.inbox };
+    live.published = claimed.published;
+    live.trimmed = claimed.published;
+    live.opened = false;
+    live.witness = undefined;
+    live.to('active');
+    site.relay.push(claimed.unpublished, (seq) => {
+      if (live.claim === claimed.claim && seq > live.published) live.published = seq;
+    });
+    site.meters.activated(live.reclaims === 0 ? 'spawned' : 'reclaimed', site.clock.monotonic() - this.#startedMs);
+    const next = await recover(site, live);
+    if (next.kind === 'reclaim') await this.#reclaim(next.why);
+  }
+
+  async #control(control: Control): Promise<void> {
+    const site = this.#site;
+    const { live } = this;
+    if (control.kind === 'probe') {
+      if (live.ground?.intent?.commandId === control.intent.commandId) probe(site, live, live.ground.intent);
+      return;
+    }
+    if (control.kind === 'report') {
+      const next = await hear(site, live, control.by, control.intent, control.report, control.tookMs);
+      return next.kind === 'reclaim' ? this.#reclaim(next.why) : undefined;
+    }
+    const parked = live.ground?.parked;
+    const replays = control.action.verb === 'replay' && parked !== undefined;
+    if (replays && !(await this.#armed()))
+      return control.acted({ kind: 'refused', code: 'BUSY', why: 'the lease or the device did not answer' });
+    const { acted, next } = await operate(site, live, control.action, replays ? await recall(site, live, [parked]) : new Map());
+    control.acted(acted);
+    if (next.kind === 'runs') run(site, live, next.intent);
+    if (next.kind === 'reclaim') await this.#reclaim(next.why);
+  }
+
+  /** A replayed command may perform: its location is made ready for every effect it has. */
+  async #armed(): Promise<boolean> {
+    for (const effect of Object.keys(this.live.definition.effects))
+      if ((await arm(this.#site, this.live, effect)) !== 'armed') return false;
+    return true;
+  }
+
+  /** The claim is void or in question. What waits here stays, in order, for the next claim. */
+  async #reclaim(reason: string): Promise<void> {
+    const { live } = this;
+    if (live.phase !== 'active') return this.#backOff();
+    this.#site.log.info({ address: live.address, epoch: live.claim?.epoch, why: reason }, 'claims again');
+    live.claim = undefined;
+    live.leaseLost = false;
+    live.to('activating');
+    live.alarm?.cancel();
+    await this.#backOff();
+  }
+  async #backOff(): Promise<void> {
+    const waitMs = Math.min(RECLAIM_LONGEST_MS, RECLAIM_FIRST_MS * 2 ** Math.min(10, this.live.reclaims++));
+    await pause(this.#site.clock, jitter(this.#site.random, waitMs));
+  }
+
+  /** Waits that end by themselves need somebody to look. */
+  #wakeLater(): void {
+    const leftMs = this.live.notBeforeMs - this.#site.clock.monotonic();
+    if (leftMs <= 0) return;
+    this.live.alarm?.cancel();
+    this.live.alarm = this.#site.clock.after(leftMs + 1, () => this.wake());
+  }
+
+  async #trim(lot: number): Promise<void> {
+    const { live } = this;
+    if (live.claim === undefined || live.published - live.trimmed < lot) return;
+    const { published } = live;
+    const answer = await this.#site.store.trim(live.claim, { events: { from: live.trimmed + 1, to: published } });
+    if (answer.kind === 'ok') live.trimmed = published;
+  }
+
+  /** Lets go: nothing runs here any more. An index that names too much does no harm, so every step of tidying may fail. */
+  async #drain(): Promise<void> {
+    const site = this.#site;
+    const { live } = this;
+    if (live.phase !== 'draining') live.to('draining');
+    live.alarm?.cancel();
+    if (live.claim !== undefined && live.leaving !== 'revoked' && live.published === live.ground?.seq) {
+      await this.#trim(1);
+      await site.store.published(live.claim, live.published);
+      await site.store.unmark(live.claim, live.partition);
+    }
+    await site.leases.release([live.address]);
+    const intent: Intent | undefined = live.ground?.intent;
+    if (intent?.doubtSinceMs !== undefined) site.meters.doubted(-1);
+    for (const control of live.control.splice(0)) {
+      if (control.kind === 'act') control.acted({ kind: 'refused', code: 'BUSY', why: 'the location is being let go: repeat it' });
+      if (control.kind === 'report' && control.report.kind === 'evidence')
+        site.evidence.keep(live.address, control.intent, control.report.evidence);
+    }
+    live.to('stopped');
+  }
+}

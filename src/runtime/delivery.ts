@@ -1,0 +1,270 @@
+/** What happens to a command's record: opened, judged, handed to its location, closed on its final outcome. The road starts and ends here. */
+import { pause } from '../clock.ts';
+import { type Code, type Fault, fault, sentence, why } from '../errors.ts';
+import { isOwnId } from '../message/address.ts';
+import { decode, firstAppendedMs, isRerouted, reroutedHeaders } from '../message/codec.ts';
+import type { Command, Lane } from '../message/envelope.ts';
+import { partitionOfBytes } from '../message/partition.ts';
+import type { LogMessage, LogRecord, TopicPartition } from '../ports.ts';
+import { jitter } from '../random.ts';
+import { checkInput } from './definition.ts';
+import type { Verdict, Waiting } from './mailbox.ts';
+import type { OffsetTracker, Slot } from './offset-tracker.ts';
+import type { Partitions } from './partitions.ts';
+import type { Router } from './router.ts';
+import type { Site } from './site.ts';
+
+/** Events waiting for Kafka before intake pauses: what memory they may take is bounded. */
+const OUTBOX_MAX = 20_000;
+const RESUME_MS = 10;
+const RETRY_MS = 200;
+const HOUR_MS = 3_600_000;
+
+/** A record on its way: its slot is closed once, by its verdict. */
+class Delivered implements Waiting {
+  readonly command: Command;
+  readonly origin: LogRecord;
+  readonly sinceMs: number;
+  readonly #slot: Slot;
+  readonly #delivery: Delivery;
+  constructor(delivery: Delivery, slot: Slot, command: Command, record: LogRecord, sinceMs: number) {
+    this.#delivery = delivery;
+    this.#slot = slot;
+    this.command = command;
+    this.origin = record;
+    this.sinceMs = sinceMs;
+  }
+  get offset(): number {
+    return this.origin.offset;
+  }
+  conclude(verdict: Verdict): void {
+    this.#delivery.conclude(this.#slot, this.origin, this.command, verdict);
+  }
+}
+
+export class Delivery {
+  readonly #site: Site;
+  readonly #partitions: Partitions;
+  readonly #router: Router;
+  readonly #lanes: ReadonlyMap<string, Exclude<Lane, 'control'>>;
+  readonly #resume: (at: readonly LogRecord[]) => void;
+  readonly #inflight = { customer: 0, bulk: 0 };
+  #paused = new Map<string, LogRecord>();
+  #resuming = false;
+  #draining = false;
+
+  constructor(
+    site: Site,
+    partitions: Partitions,
+    router: Router,
+    lanes: ReadonlyMap<string, Exclude<Lane, 'control'>>,
+    resume: (at: readonly LogRecord[]) => void,
+  ) {
+    this.#site = site;
+    this.#partitions = partitions;
+    this.#router = router;
+    this.#lanes = lanes;
+    this.#resume = resume;
+  }
+
+  /** Records that were taken and have no verdict yet. */
+  get inflight(): number {
+    return this.#inflight.customer + this.#inflight.bulk;
+  }
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** The road of one record. false: no room, it will be offered again. */
+  take(record: LogRecord): boolean {
+    const site = this.#site;
+    const tracker = this.#partitions.tracker(record);
+    const lane = this.#lanes.get(record.topic);
+    if (tracker === undefined || lane === undefined || this.#draining) return false;
+    if (record.offset <= tracker.highest) {
+      // A repeat: its first delivery closes the offset, this one touches nothing.
+      site.meters.redelivered();
+      return true;
+    }
+    if (this.#inflight[lane] >= site.limits.inflightMax || site.relay.depth > OUTBOX_MAX) return this.#hold(record);
+
+    const command = decode(record, lane);
+    if ('code' in command) return this.#setAside(tracker, record, lane, command);
+    const unfit = this.#unfit(record, tracker, command);
+    if (unfit === 'repeat') {
+      tracker.close(this.#open(tracker, record, lane));
+      return this.#closed(lane);
+    }
+    if (unfit !== undefined) return this.#setAside(tracker, record, lane, unfit);
+    const right = partitionOfBytes(record.key as Uint8Array, this.#partitions.count);
+    if (right !== record.partition) return this.#misplaced(tracker, record, lane, right);
+
+    const before = tracker.highest;
+    const slot = this.#open(tracker, record, lane);
+    if (this.#router.route(new Delivered(this, slot, command, record, site.clock.monotonic()))) return true;
+    // Nothing was told of this record yet: as if it had not been seen.
+    tracker.unopen(slot, before);
+    this.#inflight[lane]--;
+    return this.#hold(record);
+  }
+
+  /** Everything that is known of a record's fate without asking its location. */
+  #unfit(record: LogRecord, tracker: OffsetTracker, command: Command): Fault | 'repeat' | undefined {
+    const { limits, definitions } = this.#site;
+    const newestMs = Math.max(tracker.newestMs, record.appendedMs);
+    if (newestMs - command.appendedMs > limits.dedupeWindowMs - HOUR_MS) {
+      // Its commandId may be forgotten by now: never executed on first sight.
+      if (record.offset < (tracker.applied ?? 0)) return 'repeat';
+      return fault(
+        'STALE',
+        'record',
+        new Date(command.appendedMs).toISOString(),
+        'is older than the time for which commandIds are remembered; replay it only if it never ran',
+      );
+    }
+    if (isOwnId(command.commandId))
+      return fault(
+        'TIMER_NOT_ARMED',
+        'ce_id',
+        command.commandId,
+        'ids that begin with ~ belong to the runtime, and no such timer is armed',
+      );
+    const definition = definitions.get(command.type);
+    if (definition === undefined)
+      return fault('TYPE_UNKNOWN', 'ce_type', command.type, `must be one of ${[...definitions.keys()].join(', ')}`);
+    const shape = Object.hasOwn(definition.commands, command.name) ? definition.commands[command.name] : undefined;
+    if (shape === undefined)
+      return fault(
+        'COMMAND_UNKNOWN',
+        'ce_type',
+        command.name,
+        `${command.type} has the commands ${Object.keys(definition.commands).join(', ')}`,
+      );
+    const checked = checkInput(shape, command.input);
+    return 'faults' in checked ? checked.faults[0] : undefined;
+  }
+
+  conclude(slot: Slot, record: LogRecord, command: Command, verdict: Verdict): void {
+    const lane = command.lane === 'bulk' ? 'bulk' : 'customer';
+    if (verdict === 'id-reused') {
+      const it = fault('ID_REUSED', 'ce_id', command.commandId, 'stands for another payload at this address already');
+      void this.#deadLetter(record, it).then((written) => this.#close(slot, lane, written));
+      return;
+    }
+    this.#close(slot, lane, verdict !== 'abandoned');
+  }
+  #close(slot: Slot, lane: 'customer' | 'bulk', final: boolean): void {
+    if (final && !slot.tracker.forgotten) slot.tracker.close(slot);
+    this.#closed(lane);
+  }
+  #closed(lane: 'customer' | 'bulk'): true {
+    this.#inflight[lane]--;
+    this.freed();
+    return true;
+  }
+  #open(tracker: OffsetTracker, record: LogRecord, lane: 'customer' | 'bulk'): Slot {
+    const slot = tracker.open(record.offset, record.appendedMs);
+    if (slot === undefined) throw new Error(`offset ${record.offset} is a repeat and was opened`);
+    this.#inflight[lane]++;
+    return slot;
+  }
+
+  /** To the partition where its key belongs: its offset closes once it is there for sure. */
+  #misplaced(tracker: OffsetTracker, record: LogRecord, lane: 'customer' | 'bulk', right: number): boolean {
+    const rule = `its key belongs to partition ${right}: produce with the murmur2 partitioner`;
+    if (isRerouted(record)) return this.#setAside(tracker, record, lane, fault('MISPLACED', 'partition', record.partition, rule));
+    const slot = this.#open(tracker, record, lane);
+    const appendedMs = firstAppendedMs(record);
+    const headers = reroutedHeaders(record, typeof appendedMs === 'number' ? appendedMs : record.appendedMs);
+    const { topic, key, value } = record;
+    void this.#persist(tracker, 'misplaced record', () => this.#site.writer.command(topic, { key, value, headers }, right)).then(
+      (written) => this.#close(slot, lane, written),
+    );
+    return true;
+  }
+
+  /** A dead letter, acknowledged before the offset closes. */
+  #setAside(tracker: OffsetTracker, record: LogRecord, lane: 'customer' | 'bulk', it: Fault): boolean {
+    const slot = this.#open(tracker, record, lane);
+    void this.#deadLetter(record, it).then((written) => this.#close(slot, lane, written));
+    return true;
+  }
+  async #deadLetter(record: LogRecord, it: Fault): Promise<boolean> {
+    const tracker = this.#partitions.tracker(record);
+    if (tracker === undefined) return false;
+    const letter = letterOf(record, it.code, sentence(it), this.#site.clock.now());
+    const written = await this.#persist(tracker, 'dead letter', () => this.#site.writer.deadLetter(letter));
+    if (written) this.#site.meters.deadLetter(it.code);
+    const { topic, partition, offset } = record;
+    if (written) this.#site.log.warn({ topic, partition, offset, reason: it.code, why: sentence(it) }, 'dead letter');
+    return written;
+  }
+  /** Offsets of a batch that nobody here can read: one dead letter for all, then they close. */
+  unreadable(at: TopicPartition, from: number, to: number, codec: string): boolean {
+    const tracker = this.#partitions.tracker(at);
+    const lane = this.#lanes.get(at.topic);
+    if (tracker === undefined || lane === undefined || this.#draining) return false;
+    if (to <= tracker.highest) return true;
+    const record: LogRecord = { ...at, offset: to, key: null, value: null, headers: {}, appendedMs: tracker.newestMs };
+    return this.#setAside(
+      tracker,
+      record,
+      lane,
+      fault('CODEC_UNSUPPORTED', 'compression', codec, `offsets ${from} to ${to} cannot be read: produce with gzip or none`),
+    );
+  }
+
+  /** Until it is acknowledged, or the partition is somebody else's and they will do it. */
+  async #persist(tracker: OffsetTracker, what: string, write: () => Promise<void>): Promise<boolean> {
+    while (!tracker.forgotten) {
+      try {
+        await write();
+        return true;
+      } catch (error) {
+        this.#site.log.warn({ why: why(error) }, `${what} not acknowledged, sent again`);
+        await pause(this.#site.clock, jitter(this.#site.random, RETRY_MS));
+      }
+    }
+    return false;
+  }
+
+  #hold(record: LogRecord): false {
+    this.#paused.set(`${record.topic}/${record.partition}`, record);
+    return false;
+  }
+  /** Room was made: what was paused for want of it is asked again, at most once in a short while. */
+  freed(): void {
+    if (this.#paused.size === 0 || this.#resuming || this.#draining) return;
+    const { limits, relay } = this.#site;
+    if (this.#inflight.customer > limits.inflightMax / 2 || this.#inflight.bulk > limits.inflightMax / 2 || relay.depth > OUTBOX_MAX / 2)
+      return;
+    this.#resuming = true;
+    this.#site.clock.after(RESUME_MS, () => {
+      this.#resuming = false;
+      const paused = [...this.#paused.values()];
+      this.#paused.clear();
+      this.#resume(paused);
+    });
+  }
+}
+
+/** The original value and headers, with where it came from and why it is here (DESIGN: dead letters). */
+function letterOf(record: LogRecord, reason: Code, error: string, nowMs: number): LogMessage {
+  const kept = Object.fromEntries(Object.entries(record.headers).filter(([, value]) => value !== undefined)) as Record<string, Uint8Array>;
+  return {
+    key: record.key,
+    value: record.value,
+    headers: {
+      ...kept,
+      dlq_reason: reason,
+      dlq_error: error,
+      dlq_attempts: '1',
+      dlq_topic: record.topic,
+      dlq_partition: String(record.partition),
+      dlq_offset: String(record.offset),
+      dlq_key: record.key === null ? '' : Buffer.from(record.key),
+      dlq_timestamp: new Date(record.appendedMs).toISOString(),
+      dlq_failed_at: new Date(nowMs).toISOString(),
+    },
+  };
+}

@@ -1,0 +1,213 @@
+/** A batch of turns on its way to one commit: events, entries and header fields pile up on a copy of the committed picture. */
+import type { Recalled } from '../actor.ts';
+import { type EventHead, type EventText, eventText } from '../message/envelope.ts';
+import type { Change, EntryStatus, Header } from '../ports.ts';
+import type { Definition, EventData } from './definition.ts';
+import {
+  type EntryFacts,
+  entryParts,
+  entryText,
+  type Frozen,
+  type Ground,
+  type Intent,
+  type Parked,
+  type Paused,
+  stateText,
+} from './ground.ts';
+import type { Verdict, Waiting } from './mailbox.ts';
+
+/** Who writes: fixed for one claim. */
+export type Pen = {
+  readonly definition: Definition;
+  readonly address: string;
+  readonly id: string;
+  readonly epoch: number;
+  readonly source: string;
+};
+/** The command (or intent) an event belongs to. */
+export type Cause = {
+  readonly commandId: string;
+  readonly name: string;
+  readonly hash: string;
+  readonly appendedMs: number;
+  readonly traceparent?: string | undefined;
+};
+type Named = { readonly type: string; readonly data: unknown };
+type Mark = {
+  readonly state: unknown;
+  readonly seq: number;
+  readonly intent: Intent | undefined;
+  readonly header: Header;
+  readonly events: number;
+  readonly entries: number;
+  readonly records: number;
+};
+/** What recall found in the store, by commandId. */
+export type Found = ReadonlyMap<string, Recalled>;
+
+const NOTHING: Recalled = {};
+
+export class Draft {
+  readonly pen: Pen;
+  readonly nowMs: number;
+  readonly from: number;
+  state: unknown;
+  seq: number;
+  intent: Intent | undefined;
+  parked: Parked | undefined;
+  readonly verdicts: { readonly waiting: Waiting; readonly verdict: Verdict }[] = [];
+  readonly #time: string;
+  readonly #events: EventText[] = [];
+  readonly #entries: { commandId: string; status: EntryStatus; hash: string; text: string }[] = [];
+  readonly #records: { commandId: string; text: string }[] = [];
+  #header: Header = {};
+  #stateChanged = false;
+
+  constructor(pen: Pen, ground: Ground, nowMs: number) {
+    this.pen = pen;
+    this.nowMs = nowMs;
+    this.#time = new Date(nowMs).toISOString();
+    this.from = ground.seq;
+    this.seq = ground.seq;
+    this.state = ground.state;
+    this.intent = ground.intent;
+    this.parked = ground.parked;
+  }
+
+  get empty(): boolean {
+    return this.#events.length === 0 && this.#entries.length === 0;
+  }
+  get events(): readonly EventText[] {
+    return this.#events;
+  }
+  /** How many commands this draft moves on. */
+  get turns(): number {
+    return this.#entries.length;
+  }
+  /** Fields the commit will write: bounded by the store. */
+  get fields(): number {
+    return this.#events.length + this.#entries.length + this.#records.length + 10;
+  }
+
+  mark(): Mark {
+    return {
+      state: this.state,
+      seq: this.seq,
+      intent: this.intent,
+      header: this.#header,
+      events: this.#events.length,
+      entries: this.#entries.length,
+      records: this.#records.length,
+    };
+  }
+  /** Takes back everything since the mark. */
+  back(mark: Mark): void {
+    this.state = mark.state;
+    this.seq = mark.seq;
+    this.intent = mark.intent;
+    this.#header = mark.header;
+    this.#events.length = mark.events;
+    this.#entries.length = mark.entries;
+    this.#records.length = mark.records;
+  }
+
+  /** Books the actor's own events; they change the state. `outcome` stands on the last event of a turn. */
+  book(cause: Cause, events: readonly EventData[], outcome?: string): void {
+    const { definition } = this.pen;
+    const named: Named[] = [];
+    for (const event of events) {
+      this.state = definition.evolve(this.state, event);
+      this.#stateChanged = true;
+      for (const record of definition.records?.of(event) ?? [])
+        this.#records.push({ commandId: record.commandId, text: JSON.stringify({ t: this.nowMs, v: record.value }) });
+      const { type, ...data } = event;
+      named.push({ type, data });
+    }
+    this.note(cause, named, outcome);
+  }
+
+  /** Books events that leave the state alone: the runtime's own. */
+  note(cause: Cause, events: readonly Named[], outcome?: string): void {
+    const head: EventHead = {
+      address: this.pen.address,
+      actor: this.pen.definition.type,
+      epoch: this.pen.epoch,
+      commandId: cause.commandId,
+      time: this.#time,
+      source: this.pen.source,
+      ...(cause.traceparent === undefined ? {} : { traceparent: cause.traceparent }),
+    };
+    events.forEach((event, index) => {
+      this.seq++;
+      const last = index === events.length - 1 && outcome !== undefined;
+      const tail = last ? { reply: outcome, input: cause.hash } : undefined;
+      this.#events.push({ address: this.pen.address, seq: this.seq, text: eventText(head, this.seq, event.type, event.data, tail) });
+    });
+  }
+
+  enter(cause: Cause, status: EntryStatus, outcome: string, doubt = false): void {
+    const facts: EntryFacts = { c: cause.name, t: Math.max(this.nowMs, cause.appendedMs), ...(doubt ? { doubt: true as const } : {}) };
+    this.#entries.push({ commandId: cause.commandId, status, hash: cause.hash, text: entryText(facts, outcome) });
+  }
+
+  /** Is this id written by an earlier turn of this batch? */
+  holds(commandId: string): boolean {
+    return this.#entries.some((entry) => entry.commandId === commandId);
+  }
+
+  /** What is known of an id: the store's knowledge under what this batch adds to it. */
+  recalled(commandId: string, found: Found): Recalled {
+    let known = found.get(commandId) ?? NOTHING;
+    for (const entry of this.#entries)
+      if (entry.commandId === commandId) known = { ...known, command: entryParts(entry.text).facts.c, status: entry.status };
+    for (const record of this.#records)
+      if (record.commandId === commandId) known = { ...known, record: (JSON.parse(record.text) as { v: unknown }).v };
+    return known;
+  }
+
+  setIntent(intent: Intent | undefined): void {
+    this.intent = intent;
+    this.#header = { ...this.#header, intent: intent === undefined ? '' : JSON.stringify(intent) };
+  }
+  setParked(parked: Parked | undefined): void {
+    this.parked = parked;
+    this.#header = { ...this.#header, parked: parked === undefined ? '' : JSON.stringify(parked) };
+  }
+  setFrozen(frozen: Frozen | undefined): void {
+    this.#header = { ...this.#header, frozen: frozen === undefined ? '' : JSON.stringify(frozen) };
+  }
+  setPaused(paused: Paused | undefined): void {
+    this.#header = { ...this.#header, paused: paused === undefined ? '' : JSON.stringify(paused) };
+  }
+
+  change(published: number): Change {
+    const state = this.#stateChanged ? { state: stateText(this.pen.definition, this.state) } : {};
+    return {
+      seq: this.from,
+      events: this.#events,
+      entries: this.#entries,
+      records: this.#records,
+      header: { ...this.#header, ...state },
+      published,
+    };
+  }
+
+  /** The committed picture once the change is in. */
+  ground(before: Ground): Ground {
+    const header = this.#header;
+    const pick = <T>(text: string | undefined, old: T | undefined): T | undefined =>
+      text === undefined ? old : text === '' ? undefined : (JSON.parse(text) as T);
+    const intent = this.intent;
+    const parked = this.parked;
+    const frozen = pick(header.frozen, before.frozen);
+    const paused = pick(header.paused, before.paused);
+    return {
+      state: this.state,
+      seq: this.seq,
+      ...(intent === undefined ? {} : { intent }),
+      ...(parked === undefined ? {} : { parked }),
+      ...(frozen === undefined ? {} : { frozen }),
+      ...(paused === undefined ? {} : { paused }),
+    };
+  }
+}

@@ -1,0 +1,104 @@
+/** The committed picture of one location: what a turn stands on, and how it is written down. */
+import type { Fence } from '../actor.ts';
+import { LocusError } from '../errors.ts';
+import type { Command } from '../message/envelope.ts';
+import type { Header, Located } from '../ports.ts';
+import type { Definition } from './definition.ts';
+
+/** What the outside said happened. */
+export type Evidence = { readonly status: 'confirmed'; readonly result: unknown } | { readonly status: 'failed'; readonly code: string };
+
+/** The durable record that stands before an effect runs and until it is settled. */
+export type Intent = {
+  readonly commandId: string;
+  readonly name: string;
+  readonly hash: string;
+  readonly effect: string;
+  readonly order: unknown;
+  /** The fence of the run: whoever asks about it later must carry a higher one. */
+  readonly fence: Fence;
+  /** What the outside called itself before the intent. */
+  readonly witness?: string;
+  /** Wall time of the intent, ms. */
+  readonly sinceMs: number;
+  readonly appendedMs: number;
+  /** Set while in doubt: wall time since when, ms. */
+  readonly doubtSinceMs?: number;
+  /** Evidence that could not be booked; the location is frozen until it can. */
+  readonly unbooked?: Evidence;
+  readonly notify?: string;
+  readonly traceparent?: string;
+};
+export type Parked = { readonly command: Command; readonly error: string; readonly attempts: number; readonly sinceMs: number };
+export type Frozen = {
+  readonly reason: 'INVARIANT' | 'EFFECT_UNBOOKED' | 'EVIDENCE_CONFLICT' | 'STORE_REGRESSED';
+  readonly detail: string;
+  readonly sinceMs: number;
+};
+export type Paused = { readonly because: string; readonly sinceMs: number };
+
+export type Ground = {
+  readonly state: unknown;
+  readonly seq: number;
+  readonly intent?: Intent;
+  readonly parked?: Parked;
+  readonly frozen?: Frozen;
+  readonly paused?: Paused;
+};
+
+/** Why customers and bulk do not move, if they do not. */
+export const held = (ground: Ground): string | undefined => {
+  if (ground.frozen !== undefined) return `frozen: ${ground.frozen.reason}`;
+  if (ground.parked !== undefined) return `parked: ${ground.parked.command.commandId}`;
+  if (ground.paused !== undefined) return `paused: ${ground.paused.because}`;
+  return undefined;
+};
+
+/** The state in a header, brought to the actor's present version. */
+export function stateOf(definition: Definition, id: string, header: Header): unknown {
+  if (header.state === undefined) return definition.initial(id);
+  const stored = JSON.parse(header.state) as { readonly v: number; readonly s: unknown };
+  if (stored.v > definition.version)
+    throw new LocusError(
+      'ACTOR_INVALID',
+      `the state of ${definition.type}/${id} was written by version ${stored.v}, this program has version ${definition.version}`,
+    );
+  let state = stored.s;
+  for (let version = stored.v; version < definition.version; version++) state = definition.migrate?.[version]?.(state) ?? state;
+  return state;
+}
+
+export const stateText = (definition: Definition, state: unknown): string => JSON.stringify({ v: definition.version, s: state });
+
+const parse = <T>(text: string | undefined): T | undefined => (text === undefined ? undefined : (JSON.parse(text) as T));
+
+export function groundOf(definition: Definition, id: string, located: Located): Ground {
+  const { header, seq } = located;
+  const intent = parse<Intent>(header.intent);
+  const parked = parse<Parked>(header.parked);
+  const frozen = parse<Frozen>(header.frozen);
+  const paused = parse<Paused>(header.paused);
+  return {
+    state: stateOf(definition, id, header),
+    seq,
+    ...(intent === undefined ? {} : { intent }),
+    ...(parked === undefined ? {} : { parked }),
+    ...(frozen === undefined ? {} : { frozen }),
+    ...(paused === undefined ? {} : { paused }),
+  };
+}
+
+/**
+ * The text of a dedupe entry: facts for us, a line break, then the outcome exactly as its first caller got it. JSON text
+ * holds no raw line break, so the first one divides.
+ */
+export type EntryFacts = {
+  readonly c: string /** Newest of append and commit time, ms: ages are judged by it. */;
+  readonly t: number;
+  readonly doubt?: true;
+};
+export const entryText = (facts: EntryFacts, outcome: string): string => `${JSON.stringify(facts)}\n${outcome}`;
+export function entryParts(text: string): { readonly facts: EntryFacts; readonly outcome: string } {
+  const cut = text.indexOf('\n');
+  return { facts: JSON.parse(cut < 0 ? text : text.slice(0, cut)) as EntryFacts, outcome: cut < 0 ? '' : text.slice(cut + 1) };
+}

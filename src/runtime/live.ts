@@ -1,0 +1,105 @@
+/** One resident location: everything its activation, turns, effects and inbox look at together. */
+import type { Fence } from '../actor.ts';
+import type { Place } from '../message/address.ts';
+import type { Acted, Action, Alarm, Claim } from '../ports.ts';
+import type { Definition } from './definition.ts';
+import type { Draft, Pen } from './draft.ts';
+import type { Report } from './effects.ts';
+import { type Ground, held, type Intent } from './ground.ts';
+import { Mailbox, type Waiting } from './mailbox.ts';
+
+export type Phase = 'activating' | 'active' | 'draining' | 'stopped';
+const allowed: Readonly<Record<Phase, readonly Phase[]>> = {
+  activating: ['active', 'draining'],
+  active: ['activating', 'draining'],
+  draining: ['stopped'],
+  stopped: [],
+};
+
+/** What stands in the control lane: before any waiting command. */
+export type Control =
+  | {
+      readonly kind: 'report';
+      readonly by: 'run' | 'probe' | 'late';
+      readonly intent: Intent;
+      readonly report: Report;
+      readonly tookMs: number;
+    }
+  | { readonly kind: 'probe'; readonly intent: Intent }
+  | { readonly kind: 'act'; readonly action: Action; readonly acted: (acted: Acted) => void };
+
+export class Live {
+  readonly place: Place;
+  readonly definition: Definition;
+  readonly partition: number;
+  readonly mailbox = new Mailbox();
+  control: Control[] = [];
+  claim: Claim | undefined;
+  ground: Ground | undefined;
+  /** Durable inbox, as far as known here. */
+  inbox = { customer: 0, bulk: 0 };
+  /** On their way into the inbox, in order. */
+  appending: Waiting[] = [];
+  /** The effect that runs or is probed for the first time: customers and bulk wait for it. */
+  running: Intent | undefined;
+  /** What the outside called itself, under this claim; `opened` says that it was asked. */
+  witness: string | undefined;
+  opened = false;
+  /** The command that threw last, and how often in a row. */
+  failing: { readonly commandId: string; readonly attempts: number } | undefined;
+  /** No turn before this, monotonic ms. */
+  notBeforeMs = 0;
+  probes = 0;
+  published = 0;
+  trimmed = 0;
+  usedMs: number;
+  /** Set when it was told to go: why. */
+  leaving: 'revoked' | 'idle' | 'evicted' | undefined;
+  leaseLost = false;
+  reclaims = 0;
+  alarm: Alarm | undefined;
+  /** The last effect settled here, to judge an answer that comes late. */
+  lastSettled: { readonly commandId: string; readonly evidence: string } | undefined;
+  wake: () => void = () => {};
+  #phase: Phase = 'activating';
+
+  constructor(place: Place, definition: Definition, partition: number, nowMs: number) {
+    this.place = place;
+    this.definition = definition;
+    this.partition = partition;
+    this.usedMs = nowMs;
+  }
+
+  get address(): string {
+    return this.place.address;
+  }
+  get phase(): Phase {
+    return this.#phase;
+  }
+  to(next: Phase): void {
+    if (!allowed[this.#phase].includes(next)) throw new Error(`${this.address} cannot go from ${this.#phase} to ${next}`);
+    this.#phase = next;
+  }
+
+  get waits(): boolean {
+    return this.mailbox.length > 0 || this.inbox.customer > 0 || this.inbox.bulk > 0 || this.appending.length > 0;
+  }
+  /** Why customers and bulk do not move now. */
+  heldBy(nowMs: number): string | undefined {
+    if (this.running !== undefined) return `effect ${this.running.effect} running`;
+    if (this.appending.length > 0) return 'moving to the inbox';
+    if (this.notBeforeMs > nowMs) return `trying ${this.failing?.commandId ?? 'again'} later`;
+    return this.ground === undefined ? 'no claim' : held(this.ground);
+  }
+  pen(source: string): Pen {
+    if (this.claim === undefined) throw new Error(`${this.address} writes without a claim`);
+    return { definition: this.definition, address: this.address, id: this.place.id, epoch: this.claim.epoch, source };
+  }
+  /** The fence of a question asked now: above any run of this or an earlier claim. */
+  fence(): Fence {
+    return { epoch: this.claim?.epoch ?? 0, seq: this.ground?.seq ?? 0 };
+  }
+  adopt(draft: Draft): void {
+    if (this.ground !== undefined) this.ground = draft.ground(this.ground);
+  }
+}

@@ -1,0 +1,84 @@
+/** What waits for one location, in memory: three lanes, bounded, oldest first. */
+import type { Command, Lane } from '../message/envelope.ts';
+import type { TopicPartition } from '../ports.ts';
+
+/** The final word on one record. `intended`: a durable intent stands for it. `abandoned`: nothing was decided, nobody may close anything. */
+export type Verdict = 'done' | 'refused' | 'duplicate' | 'intended' | 'in-doubt' | 'parked' | 'inboxed' | 'id-reused' | 'abandoned';
+
+/** A command that waits, and who is told what became of it. */
+export type Waiting = {
+  readonly command: Command;
+  /** The log it came from. */
+  readonly origin: TopicPartition;
+  /** Position in its lane's log: the order of the lane. */
+  readonly offset: number;
+  /** Monotonic ms when it began to wait here. */
+  readonly sinceMs: number;
+  conclude(verdict: Verdict): void;
+};
+
+/** First in, first out, with a way back to the front. */
+class Line {
+  #items: Waiting[] = [];
+  #head = 0;
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+  get first(): Waiting | undefined {
+    return this.#items[this.#head];
+  }
+  push(item: Waiting): void {
+    this.#items.push(item);
+  }
+  take(limit: number): Waiting[] {
+    const taken = this.#items.slice(this.#head, this.#head + limit);
+    this.#head += taken.length;
+    if (this.#head === this.#items.length) {
+      this.#items = [];
+      this.#head = 0;
+    }
+    return taken;
+  }
+  putBack(items: readonly Waiting[]): void {
+    this.#items = [...items, ...this.#items.slice(this.#head)];
+    this.#head = 0;
+  }
+}
+
+export class Mailbox {
+  // Made on first use: a resident location that has nothing waiting costs nothing here.
+  #lines: { customer: Line; bulk: Line } | undefined;
+
+  get length(): number {
+    return this.#lines === undefined ? 0 : this.#lines.customer.length + this.#lines.bulk.length;
+  }
+  depth(lane: Exclude<Lane, 'control'>): number {
+    return this.#lines?.[lane].length ?? 0;
+  }
+  /** Monotonic ms since when the oldest of a lane waits. */
+  oldestMs(lane: Exclude<Lane, 'control'>): number | undefined {
+    return this.#lines?.[lane].first?.sinceMs;
+  }
+  push(item: Waiting): void {
+    this.#line(item).push(item);
+  }
+  take(lane: Exclude<Lane, 'control'>, limit: number): Waiting[] {
+    return this.#lines?.[lane].take(limit) ?? [];
+  }
+  takeAll(): Waiting[] {
+    return [...this.take('customer', Number.MAX_SAFE_INTEGER), ...this.take('bulk', Number.MAX_SAFE_INTEGER)];
+  }
+  /** Back to the front of their lane, in the order given. */
+  putBack(items: readonly Waiting[]): void {
+    for (const lane of ['customer', 'bulk'] as const) {
+      const mine = items.filter((item) => laneOf(item) === lane);
+      if (mine.length > 0 && mine[0] !== undefined) this.#line(mine[0]).putBack(mine);
+    }
+  }
+  #line(item: Waiting): Line {
+    this.#lines ??= { customer: new Line(), bulk: new Line() };
+    return this.#lines[laneOf(item)];
+  }
+}
+
+const laneOf = (item: Waiting): 'customer' | 'bulk' => (item.command.lane === 'bulk' ? 'bulk' : 'customer');

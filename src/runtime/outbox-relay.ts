@@ -1,0 +1,90 @@
+/** Carries committed events to the events topic: in order per location, in large batches, again until they are acknowledged. */
+import { pause } from '../clock.ts';
+import { why } from '../errors.ts';
+import type { EventText } from '../message/envelope.ts';
+import type { Clock, Log, LogWriter, Random } from '../ports.ts';
+import { jitter } from '../random.ts';
+
+const BATCH_MAX = 2_000;
+const RETRY_FIRST_MS = 100;
+const RETRY_LONGEST_MS = 5_000;
+
+type Parcel = { readonly events: readonly EventText[]; readonly acknowledged: (seq: number) => void };
+
+export class OutboxRelay {
+  readonly #writer: LogWriter;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #log: Log;
+  #parcels: Parcel[] = [];
+  #depth = 0;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(writer: LogWriter, clock: Clock, random: Random, log: Log) {
+    this.#writer = writer;
+    this.#clock = clock;
+    this.#random = random;
+    this.#log = log;
+  }
+
+  /** Events waiting for their acknowledgement. */
+  get depth(): number {
+    return this.#depth;
+  }
+
+  /** Events of one location, already committed; the same ones may come again from its next owner. */
+  push(events: readonly EventText[], acknowledged: (seq: number) => void): void {
+    if (events.length === 0) return;
+    this.#parcels.push({ events, acknowledged });
+    this.#depth += events.length;
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Resolves when all that was pushed so far is acknowledged, or publishing was stopped. */
+  async flushed(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+  /** Gives up; what is not published stays in the store for the next owner. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #run(): Promise<void> {
+    // Not before what is running now is done: turns that commit together are published together.
+    await new Promise<void>((resolve) => this.#clock.soon(resolve));
+    while (this.#parcels.length > 0 && !this.#stopped) {
+      const batch = this.#take();
+      await this.#publish(batch.flatMap((parcel) => parcel.events));
+      if (this.#stopped) return;
+      for (const { events, acknowledged } of batch) {
+        this.#depth -= events.length;
+        acknowledged(events.at(-1)?.seq ?? 0);
+      }
+    }
+  }
+
+  #take(): readonly Parcel[] {
+    let count = 0;
+    let size = 0;
+    for (const { events } of this.#parcels) {
+      if (count > 0 && size + events.length > BATCH_MAX) break;
+      size += events.length;
+      count++;
+    }
+    return this.#parcels.splice(0, count);
+  }
+
+  async #publish(events: readonly EventText[]): Promise<void> {
+    for (let retryMs = RETRY_FIRST_MS; !this.#stopped; retryMs = Math.min(RETRY_LONGEST_MS, retryMs * 2)) {
+      try {
+        return await this.#writer.events(events);
+      } catch (error) {
+        this.#log.warn({ why: why(error), events: events.length }, 'events not acknowledged, sent again');
+        await pause(this.#clock, jitter(this.#random, retryMs));
+      }
+    }
+  }
+}

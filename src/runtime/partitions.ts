@@ -1,0 +1,245 @@
+/** The partitions held now: where each begins, how far it is applied, and whether the store can be trusted for it. */
+import { every, pause } from '../clock.ts';
+import { why } from '../errors.ts';
+import type { Alarm, Begin, Bounds, Clock, CommandLog, Log, Registry, StateStore, TopicPartition } from '../ports.ts';
+import { OffsetTracker, startPosition } from './offset-tracker.ts';
+
+export type Refused = TopicPartition & { readonly code: string; readonly why: string; readonly bounds: Bounds | undefined };
+export type PartitionsOptions = {
+  readonly store: StateStore;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly group: string;
+  /** The topic whose partitions stand for ownership. */
+  readonly topic: string;
+  readonly count: number;
+  readonly gained: (partition: number) => void;
+  readonly lost: (partition: number) => void;
+};
+
+const CHECKPOINT_MS = 200;
+const RETRY_MS = 200;
+const nameOf = (at: TopicPartition): string => `${at.topic}/${at.partition}`;
+const numberOf = (generation: string | undefined): number => Number(generation?.slice(0, generation.indexOf(':')) ?? 0);
+
+export class Partitions {
+  readonly #it: PartitionsOptions;
+  readonly #trackers = new Map<string, (OffsetTracker | undefined)[]>();
+  readonly #refused = new Map<string, Refused>();
+  /** Where an operator said that a refused partition goes on. */
+  readonly #accepted = new Map<string, number>();
+  #log: Pick<CommandLog, 'commit' | 'again'> | undefined;
+  #generation: string | undefined;
+  #checking: Promise<void> | undefined;
+  #committing: Promise<void> | undefined;
+  #timer: Alarm | undefined;
+
+  constructor(options: PartitionsOptions) {
+    this.#it = options;
+  }
+
+  get count(): number {
+    return this.#it.count;
+  }
+  get generation(): string {
+    return this.#generation ?? '';
+  }
+  start(log: Pick<CommandLog, 'commit' | 'again'>): void {
+    this.#log = log;
+    this.#timer = every(
+      this.#it.clock,
+      CHECKPOINT_MS,
+      () => this.checkpoint(),
+      (error) => this.#it.log.warn({ why: why(error) }, 'offsets not committed'),
+    );
+  }
+  stop(): void {
+    this.#timer?.cancel();
+  }
+
+  tracker(at: TopicPartition): OffsetTracker | undefined {
+    return this.#trackers.get(at.topic)?.[at.partition];
+  }
+  held(partition: number): boolean {
+    return this.#trackers.get(this.#it.topic)?.[partition] !== undefined;
+  }
+  newestMs(partition: number): number {
+    return this.#trackers.get(this.#it.topic)?.[partition]?.newestMs ?? 0;
+  }
+  /** Records taken and not yet covered by a committed offset. */
+  get lag(): number {
+    return this.#all().reduce((sum, [, tracker]) => sum + Math.max(0, tracker.highest + 1 - tracker.committed), 0);
+  }
+  get refused(): readonly Refused[] {
+    return [...this.#refused.values()];
+  }
+  get heldPartitions(): readonly number[] {
+    return (this.#trackers.get(this.#it.topic) ?? []).flatMap((tracker, partition) => (tracker === undefined ? [] : [partition]));
+  }
+
+  /** Gained: where to begin, once the store has answered. */
+  async begin(at: TopicPartition, bounds: Bounds): Promise<Begin> {
+    const begin = await this.#decide(at, bounds);
+    if ('refused' in begin) {
+      this.#refused.set(nameOf(at), { ...at, code: begin.refused, why: begin.why, bounds });
+      this.#it.log.error({ ...at, code: begin.refused, why: begin.why }, 'partition refused');
+    }
+    return begin;
+  }
+  async #decide(at: TopicPartition, bounds: Bounds): Promise<Begin> {
+    const { store, log, clock } = this.#it;
+    for (;;) {
+      try {
+        const generation = (await store.generation()) ?? (bounds.fresh ? await store.setGeneration(1, undefined) : undefined);
+        if (generation === undefined)
+          return {
+            refused: 'CANARY',
+            why: 'offsets are committed but the store has no generation: it is empty or another one. If that is as meant, accept the partition.',
+          };
+        if (this.#generation !== undefined && generation !== this.#generation) this.recheck();
+        this.#generation ??= generation;
+        const applied = await store.applied(this.#key(at));
+        const accepted = this.#accepted.get(nameOf(at));
+        const begin = accepted === undefined ? startPosition(bounds, applied, store.life() ?? '') : { offset: accepted };
+        if ('refused' in begin) return begin;
+        if ('moved' in begin)
+          log.warn(
+            { ...at, committed: bounds.committed, applied: applied?.offset },
+            'offsets were moved from outside: goes on where the store is',
+          );
+        this.#accepted.delete(nameOf(at));
+        this.#refused.delete(nameOf(at));
+        this.#set(at, new OffsetTracker(begin.offset, applied));
+        if (at.topic === this.#it.topic) this.#it.gained(at.partition);
+        return { offset: begin.offset };
+      } catch (error) {
+        log.warn({ ...at, why: why(error) }, 'cannot begin yet');
+        await pause(clock, RETRY_MS);
+      }
+    }
+  }
+
+  /** Lost: forgotten whole; late closes and commits of it have no effect. */
+  end(at: TopicPartition): void {
+    this.#refused.delete(nameOf(at));
+    this.#forget(at);
+  }
+  refuse(at: TopicPartition, code: string, reason: string): void {
+    this.#refused.set(nameOf(at), { topic: at.topic, partition: at.partition, code, why: reason, bounds: undefined });
+    this.#it.log.error({ ...plain(at), code, why: reason }, 'partition refused');
+    this.#forget(at);
+  }
+  #forget(at: TopicPartition): void {
+    const tracker = this.tracker(at);
+    if (tracker === undefined) return;
+    tracker.forgotten = true;
+    this.#set(at, undefined);
+    if (at.topic === this.#it.topic) this.#it.lost(at.partition);
+  }
+
+  /** For claims: the generation that was checked in the store's present life; undefined: this partition is not ours to serve. */
+  async checked(partition: number): Promise<string | undefined> {
+    while (this.#checking !== undefined) await this.#checking;
+    return this.held(partition) ? this.#generation : undefined;
+  }
+  /** The store showed another life or generation: before anything else is claimed, it must still hold what it acknowledged. */
+  recheck(): void {
+    this.#checking ??= this.#check().finally(() => {
+      this.#checking = undefined;
+    });
+  }
+  async #check(): Promise<void> {
+    const { store, clock, log } = this.#it;
+    for (;;) {
+      try {
+        const generation = await store.generation();
+        for (const [at, tracker] of this.#all()) {
+          const applied = await store.applied(this.#key(at));
+          const regressed = tracker.applied !== undefined && (applied === undefined || applied.offset < tracker.applied);
+          if (generation === undefined || regressed)
+            this.refuse(
+              at,
+              'CANARY',
+              `the store had applied ${tracker.applied ?? 'nothing'} of it and now knows ${applied?.offset ?? 'nothing'}: it lost what it had acknowledged`,
+            );
+        }
+        this.#generation = generation;
+        log.warn({ generation: numberOf(generation), life: store.life() }, 'the store was checked anew');
+        return;
+      } catch (error) {
+        log.warn({ why: why(error) }, 'the store cannot be checked yet');
+        await pause(clock, RETRY_MS);
+      }
+    }
+  }
+
+  /** Writes down in the store how far each partition is final, then commits that to the group. One at a time. */
+  checkpoint(): Promise<void> {
+    this.#committing ??= this.#checkpoint().finally(() => {
+      this.#committing = undefined;
+    });
+    return this.#committing;
+  }
+  async #checkpoint(): Promise<void> {
+    const generation = this.#generation;
+    if (generation === undefined) return;
+    const due = this.#all().flatMap(([at, tracker]) =>
+      tracker.watermark > tracker.committed ? [{ at, tracker, offset: tracker.watermark }] : [],
+    );
+    const written = await Promise.all(
+      due.map(async (it) => {
+        const answer = await this.#it.store.setApplied(this.#key(it.at), it.offset, it.tracker.newestMs, generation);
+        if (answer.kind === 'generation' || answer.kind === 'new-life') this.recheck();
+        if (answer.kind !== 'ok' || it.tracker.forgotten) return undefined;
+        it.tracker.applied = Math.max(it.tracker.applied ?? 0, it.offset);
+        return it;
+      }),
+    );
+    const ready = written.filter((it) => it !== undefined);
+    if (ready.length === 0) return;
+    await this.#log?.commit(ready.map(({ at, offset }) => ({ ...at, offset })));
+    for (const { tracker, offset } of ready) tracker.committed = Math.max(tracker.committed, offset);
+  }
+
+  /** An operator says that a refused partition is as it should be. The generation rises, so that no epoch is issued twice. */
+  async accept(at: TopicPartition): Promise<string | undefined> {
+    const refused = this.#refused.get(nameOf(at));
+    if (refused === undefined) return undefined;
+    const generation = await this.raise();
+    const { bounds } = refused;
+    if (bounds !== undefined) {
+      const { committed, low, high } = bounds;
+      const goesOn = committed !== undefined && committed >= low && committed <= high && refused.code === 'CANARY' ? committed : low;
+      await this.#it.store.setApplied(this.#key(at), goesOn, 0, generation);
+      this.#accepted.set(nameOf(at), goesOn);
+    }
+    await this.#log?.again(at);
+    return generation;
+  }
+  /** A new generation above every one that the store or any replica has seen. */
+  async raise(): Promise<string> {
+    const { store, registry } = this.#it;
+    const standing = await store.generation();
+    const seen = (await registry.list()).replicas.map((replica) => numberOf(replica.generation));
+    const number = Math.max(numberOf(standing), numberOf(this.#generation), ...seen) + 1;
+    this.#generation = await store.setGeneration(number, standing);
+    return this.#generation;
+  }
+
+  #key(at: TopicPartition) {
+    return { group: this.#it.group, topic: at.topic, partition: at.partition };
+  }
+  #set(at: TopicPartition, tracker: OffsetTracker | undefined): void {
+    const row = this.#trackers.get(at.topic) ?? [];
+    row[at.partition] = tracker;
+    this.#trackers.set(at.topic, row);
+  }
+  #all(): readonly (readonly [TopicPartition, OffsetTracker])[] {
+    return [...this.#trackers].flatMap(([topic, row]) =>
+      row.flatMap((tracker, partition) => (tracker === undefined ? [] : [[{ topic, partition }, tracker] as const])),
+    );
+  }
+}
+
+const plain = ({ topic, partition }: TopicPartition) => ({ topic, partition });

@@ -1,0 +1,188 @@
+/** What follows a call to the outside: booking evidence, recording doubt, asking again, and refusing to guess. */
+import type { Fence } from '../actor.ts';
+import { commit, notify, type Result } from './commit.ts';
+import { Draft } from './draft.ts';
+import { above, type Report } from './effects.ts';
+import type { Evidence, Frozen, Intent } from './ground.ts';
+import type { Live } from './live.ts';
+import type { Site } from './site.ts';
+import { backOffMs } from './supervision.ts';
+import { causeOf, doubt, settle } from './turn.ts';
+
+export type Next = { readonly kind: 'on' } | { readonly kind: 'reclaim'; readonly why: string };
+const ON: Next = { kind: 'on' };
+const again = (result: Result): Next =>
+  result.kind === 'again' ? { kind: 'reclaim', why: result.why } : { kind: 'reclaim', why: 'the intent was not as expected' };
+
+/** Begins the effect of an intent that is durable now. Its answer comes back through the control lane. */
+export function run(site: Site, live: Live, intent: Intent): void {
+  live.running = intent;
+  site.meters.opened(1);
+  const startedMs = site.clock.monotonic();
+  const back = (by: 'run' | 'late') => (report: Report) => {
+    live.control.push({ kind: 'report', by, intent, report, tookMs: site.clock.monotonic() - startedMs });
+    afterwards(site, live, intent, report);
+  };
+  void site.effects.run(live.definition, live.address, intent, back('late')).then(back('run'));
+}
+
+/** Asks what became of it, under a fence above the run's. */
+export function probe(site: Site, live: Live, intent: Intent): void {
+  const startedMs = site.clock.monotonic();
+  void site.effects.probe(live.definition, live.address, intent, live.fence()).then((report) => {
+    live.control.push({ kind: 'report', by: 'probe', intent, report, tookMs: site.clock.monotonic() - startedMs });
+    afterwards(site, live, intent, report);
+  });
+}
+
+/** Evidence that finds no activation to settle it is kept: it stays true under any epoch. */
+function afterwards(site: Site, live: Live, intent: Intent, report: Report): void {
+  if (live.phase === 'stopped' && report.kind === 'evidence') site.evidence.keep(live.address, intent, report.evidence);
+  else live.wake();
+}
+
+/** A report about an effect, in the control lane. */
+export async function hear(
+  site: Site,
+  live: Live,
+  by: 'run' | 'probe' | 'late',
+  intent: Intent,
+  report: Report,
+  tookMs: number,
+): Promise<Next> {
+  site.meters.effect(intent.effect, report.kind === 'evidence' ? report.evidence.status : report.kind, tookMs);
+  const open = live.ground?.intent;
+  if (open?.commandId !== intent.commandId) {
+    ended(site, live, intent);
+    if (report.kind === 'evidence') return compare(site, live, intent, report.evidence);
+    return ON;
+  }
+  if (report.kind === 'evidence') return book(site, live, open, report.evidence);
+  if (report.kind === 'fenced') {
+    const verdict = await judgeFence(site, live, report.highest);
+    if (verdict !== undefined) return verdict;
+  }
+  if (by === 'late') return ON;
+  if (open.doubtSinceMs !== undefined && by === 'probe') return askLater(site, live, open);
+  return enterDoubt(site, live, open, by);
+}
+
+/** Commits what the outside said, and the command's outcome with it. */
+export async function book(site: Site, live: Live, intent: Intent, evidence: Evidence): Promise<Next> {
+  if (live.ground === undefined) return ON;
+  site.evidence.keep(live.address, intent, evidence);
+  const draft = new Draft(live.pen(site.source), live.ground, site.clock.now());
+  const settled = settle(draft, intent, evidence);
+  const result = await commit(site, live, draft);
+  if (result.kind !== 'ok') return again(result);
+  site.evidence.settled(live.address, intent.commandId);
+  ended(site, live, intent);
+  if (settled.kind === 'unbooked') {
+    site.log.error({ address: live.address, commandId: intent.commandId, why: settled.error }, 'evidence could not be booked: frozen');
+    return ON;
+  }
+  if (intent.doubtSinceMs !== undefined) site.meters.doubted(-1);
+  // An intent of an earlier claim was left open by whoever died or was fenced.
+  if (live.claim !== undefined && intent.fence.epoch < live.claim.epoch) site.meters.recovered();
+  live.lastSettled = { commandId: intent.commandId, evidence: JSON.stringify(evidence) };
+  notify(site, intent.notify, live.address, intent.commandId);
+  return ON;
+}
+
+function ended(site: Site, live: Live, intent: Intent): void {
+  if (live.running?.commandId === intent.commandId) {
+    live.running = undefined;
+    site.meters.opened(-1);
+  }
+  live.probes = 0;
+  live.alarm?.cancel();
+}
+
+/** Nothing is known: that is recorded first, so that the question is asked under a fence above the run's. */
+async function enterDoubt(site: Site, live: Live, intent: Intent, by: 'run' | 'probe'): Promise<Next> {
+  if (live.ground === undefined) return ON;
+  const draft = new Draft(live.pen(site.source), live.ground, site.clock.now());
+  const doubted = doubt(draft, intent);
+  const result = await commit(site, live, draft);
+  if (result.kind !== 'ok') return again(result);
+  site.meters.doubted(1);
+  site.log.warn({ address: live.address, commandId: intent.commandId }, 'in doubt');
+  notify(site, intent.notify, live.address, intent.commandId);
+  // After a run the others wait for the first question, as they do at a new claim; it is bounded, and usually answered at once.
+  if (by === 'probe') return askLater(site, live, doubted);
+  probe(site, live, doubted);
+  return ON;
+}
+
+/** Still unknown: the others go on, this one is asked about again. */
+function askLater(site: Site, live: Live, intent: Intent): Next {
+  const probes = live.probes + 1;
+  ended(site, live, intent);
+  live.probes = probes;
+  live.alarm = site.clock.after(backOffMs(probes), () => {
+    live.control.push({ kind: 'probe', intent });
+    live.wake();
+  });
+  return ON;
+}
+
+/** A new claim with an intent open: evidence in hand, else one bounded question; then on, in doubt if nothing is known. */
+export async function recover(site: Site, live: Live): Promise<Next> {
+  const intent = live.ground?.intent;
+  if (live.running !== undefined && live.running.commandId !== intent?.commandId) ended(site, live, live.running);
+  if (intent === undefined || intent.unbooked !== undefined) return ON;
+  if (intent.doubtSinceMs !== undefined) site.meters.doubted(1);
+  const kept = site.evidence.of(live.address, intent);
+  if (kept !== undefined) return book(site, live, intent, kept);
+  if (live.running === undefined) site.meters.opened(1);
+  live.running = intent;
+  const startedMs = site.clock.monotonic();
+  const report = await site.effects.probe(live.definition, live.address, intent, live.fence());
+  return hear(site, live, 'probe', intent, report, site.clock.monotonic() - startedMs);
+}
+
+/** An outside that obeys a fence above ours: either we are not the owner any more, or the store has lost what it once issued. */
+async function judgeFence(site: Site, live: Live, highest: Fence): Promise<Next | undefined> {
+  if (live.claim === undefined || !above(highest, live.fence())) return undefined;
+  const located = await site.store.read(live.address);
+  const epoch = located?.epoch ?? 0;
+  if (highest.epoch > epoch)
+    return freeze(site, live, {
+      reason: 'STORE_REGRESSED',
+      detail: `the outside obeys epoch ${highest.epoch}, the store knows only ${epoch}`,
+      sinceMs: site.clock.now(),
+    });
+  return epoch > live.claim.epoch ? { kind: 'reclaim', why: `the outside obeys epoch ${highest.epoch}` } : undefined;
+}
+
+/** An answer for an effect that is settled already: the same is a repeat, another is a contradiction that a person must look at. */
+async function compare(site: Site, live: Live, intent: Intent, evidence: Evidence): Promise<Next> {
+  const { lastSettled } = live;
+  if (live.ground === undefined || lastSettled?.commandId !== intent.commandId || lastSettled.evidence === JSON.stringify(evidence))
+    return ON;
+  const detail = `${intent.commandId} was settled as ${lastSettled.evidence}, a later answer says ${JSON.stringify(evidence)}`;
+  return freeze(
+    site,
+    live,
+    { reason: 'EVIDENCE_CONFLICT', detail, sinceMs: site.clock.now() },
+    { type: 'EvidenceConflict', intent, evidence },
+  );
+}
+
+async function freeze(site: Site, live: Live, frozen: Frozen, event?: { type: string; intent: Intent; evidence: Evidence }): Promise<Next> {
+  if (live.ground === undefined) return ON;
+  const draft = new Draft(live.pen(site.source), live.ground, site.clock.now());
+  if (event === undefined)
+    draft.note({ commandId: '~runtime', name: '', hash: '', appendedMs: 0 }, [
+      { type: 'Frozen', data: { reason: frozen.reason, detail: frozen.detail } },
+    ]);
+  else
+    draft.note(causeOf(event.intent), [
+      { type: event.type, data: { commandId: event.intent.commandId, evidence: event.evidence, detail: frozen.detail } },
+    ]);
+  draft.setFrozen(frozen);
+  const result = await commit(site, live, draft);
+  site.log.error({ address: live.address, reason: frozen.reason, detail: frozen.detail }, 'frozen');
+  if (live.running !== undefined) ended(site, live, live.running);
+  return result.kind === 'ok' ? ON : again(result);
+}

@@ -1,0 +1,195 @@
+/** One turn: a command, or evidence, through the actor's pure functions into a draft. Nothing here waits and nothing here is durable. */
+import type { Fence, Turn } from '../actor.ts';
+import { why } from '../errors.ts';
+import type { Command } from '../message/envelope.ts';
+import { type CommandShape, checkInput, type EventData } from './definition.ts';
+import type { Cause, Draft, Found } from './draft.ts';
+import type { Evidence, Intent, Parked } from './ground.ts';
+
+/** What became of a decision. Only `throws` and `violates` left nothing in the draft. */
+export type Decision =
+  | { readonly kind: 'done' | 'refused' }
+  | { readonly kind: 'performs'; readonly intent: Intent }
+  | { readonly kind: 'throws'; readonly error: string }
+  | { readonly kind: 'violates'; readonly invariant: string };
+export type Settled = { readonly kind: 'booked' } | { readonly kind: 'unbooked'; readonly error: string };
+
+const done = (reply: unknown, seq: number, epoch: number): string => JSON.stringify({ status: 'done', reply, seq, epoch });
+const refused = (code: string, detail: unknown, seq: number): string => JSON.stringify({ status: 'refused', code, detail, seq });
+const pending = (status: 'pending' | 'in-doubt' | 'parked'): string => JSON.stringify({ status });
+
+export const causeOf = (it: Command | Intent): Cause => ({
+  commandId: it.commandId,
+  name: it.name,
+  hash: it.hash,
+  appendedMs: it.appendedMs,
+  traceparent: it.traceparent,
+});
+
+/** Decides one command. Dedupe is judged by the commit itself, which refuses a known commandId. */
+export function decide(draft: Draft, command: Command, found: Found, witness: string | undefined): Decision {
+  const shape = draft.pen.definition.commands[command.name] as CommandShape;
+  const cause = causeOf(command);
+  if (command.deadlineMs !== undefined && draft.nowMs > command.deadlineMs)
+    return refuseWith(draft, cause, 'DEADLINE_EXCEEDED', { deadline: new Date(command.deadlineMs).toISOString() });
+  if (command.ifSeq !== undefined && command.ifSeq !== draft.seq)
+    return refuseWith(draft, cause, 'PRECONDITION_FAILED', { seq: draft.seq });
+  const mark = draft.mark();
+  try {
+    const checked = checkInput(shape, command.input);
+    if ('faults' in checked) return { kind: 'throws', error: `its input no longer fits: ${JSON.stringify(checked.faults)}` };
+    const recalled = shape.recall?.(checked.value, command.commandId) ?? [];
+    const turn: Turn = {
+      now: draft.nowMs,
+      commandId: command.commandId,
+      fence: { epoch: draft.pen.epoch, seq: draft.seq + 1 },
+      recalled: new Map(recalled.map((id) => [id, draft.recalled(id, found)])),
+    };
+    const answer = shape.decide(draft.state, checked.value, turn);
+    if (answer.kind === 'refuse') return refuseWith(draft, cause, answer.code, answer.detail);
+    if (answer.kind === 'perform') {
+      if (draft.intent !== undefined) return refuseWith(draft, cause, 'IN_DOUBT_OPEN', { commandId: draft.intent.commandId });
+      if (shape.settle === undefined) return { kind: 'throws', error: `${command.name} performs but has no settle` };
+      return intend(draft, command, answer, witness, mark);
+    }
+    if (answer.timers.length > 0) return { kind: 'throws', error: 'timers are not there yet' };
+    acceptInto(draft, cause, answer.events, answer.reply);
+    return violated(draft, mark) ?? { kind: 'done' };
+  } catch (error) {
+    draft.back(mark);
+    return { kind: 'throws', error: why(error) };
+  }
+}
+
+function intend(
+  draft: Draft,
+  command: Command,
+  answer: { readonly events: readonly EventData[]; readonly effect: string; readonly order: unknown },
+  witness: string | undefined,
+  mark: ReturnType<Draft['mark']>,
+): Decision {
+  const cause = causeOf(command);
+  const outcome = pending('pending');
+  // Always at least one event: its seq is the fence of the run, and no two runs may share one.
+  if (answer.events.length > 0) draft.book(cause, answer.events, outcome);
+  else draft.note(cause, [{ type: 'Intended', data: { commandId: command.commandId } }], outcome);
+  const bad = violated(draft, mark);
+  if (bad !== undefined) return bad;
+  const fence: Fence = { epoch: draft.pen.epoch, seq: draft.seq };
+  const intent: Intent = {
+    commandId: command.commandId,
+    name: command.name,
+    hash: command.hash,
+    effect: answer.effect,
+    order: answer.order,
+    fence,
+    sinceMs: draft.nowMs,
+    appendedMs: command.appendedMs,
+    ...(witness === undefined ? {} : { witness }),
+    ...(command.notify === undefined ? {} : { notify: command.notify }),
+    ...(command.traceparent === undefined ? {} : { traceparent: command.traceparent }),
+  };
+  draft.enter(cause, 'open', outcome);
+  draft.setIntent(intent);
+  return { kind: 'performs', intent };
+}
+
+function acceptInto(draft: Draft, cause: Cause, events: readonly EventData[], reply: unknown): void {
+  // A turn without events of its own still has one, so that every outcome has a seq and can be rebuilt from the events.
+  const seq = draft.seq + Math.max(1, events.length);
+  const outcome = done(reply, seq, draft.pen.epoch);
+  if (events.length > 0) draft.book(cause, events, outcome);
+  else draft.note(cause, [{ type: 'Accepted', data: { commandId: cause.commandId } }], outcome);
+  draft.enter(cause, 'done', outcome);
+}
+
+/** A refusal is a result: it has an event and replays the same. */
+export function refuseWith(draft: Draft, cause: Cause, code: string, detail: unknown): Decision {
+  const outcome = refused(code, detail, draft.seq + 1);
+  draft.note(cause, [{ type: 'Refused', data: { commandId: cause.commandId, code, detail } }], outcome);
+  draft.enter(cause, 'refused', outcome);
+  return { kind: 'refused' };
+}
+
+function violated(draft: Draft, mark: ReturnType<Draft['mark']>): Decision | undefined {
+  for (const [name, holds] of Object.entries(draft.pen.definition.invariants ?? {}))
+    if (!holds(draft.state)) {
+      draft.back(mark);
+      return { kind: 'violates', invariant: name };
+    }
+  return undefined;
+}
+
+/** Sets a command aside, durably and by name, and holds the location. */
+export function park(draft: Draft, command: Command, error: string, attempts: number): void {
+  const cause = causeOf(command);
+  const parked: Parked = { command, error, attempts, sinceMs: draft.nowMs };
+  draft.note(cause, [{ type: 'Parked', data: { commandId: command.commandId, error } }], pending('parked'));
+  draft.enter(cause, 'parked', pending('parked'));
+  draft.setParked(parked);
+}
+
+/** Turns evidence into events and the command's outcome. Evidence that cannot be booked is kept raw and the location freezes. */
+export function settle(draft: Draft, intent: Intent, evidence: Evidence): Settled {
+  const mark = draft.mark();
+  const error = trySettle(draft, intent, evidence, mark);
+  if (error === undefined) {
+    draft.setIntent(undefined);
+    return { kind: 'booked' };
+  }
+  draft.back(mark);
+  if (intent.unbooked === undefined) {
+    draft.note(causeOf(intent), [{ type: 'EffectUnbooked', data: { commandId: intent.commandId, evidence, error } }]);
+    draft.setIntent({ ...intent, unbooked: evidence });
+    draft.setFrozen({ reason: 'EFFECT_UNBOOKED', detail: error, sinceMs: draft.nowMs });
+  }
+  return { kind: 'unbooked', error };
+}
+
+function trySettle(draft: Draft, intent: Intent, evidence: Evidence, mark: ReturnType<Draft['mark']>): string | undefined {
+  const shape = draft.pen.definition.commands[intent.name];
+  const cause = causeOf(intent);
+  try {
+    const answer = shape?.settle?.(draft.state, { effect: intent.effect, order: intent.order, ...evidence }, turnOf(draft, intent));
+    if (answer === undefined) return `this version of ${draft.pen.definition.type} does not settle ${intent.name}`;
+    if (answer.kind === 'doubt') return `settle answered doubt to evidence (${evidence.status})`;
+    if (answer.kind === 'accept') acceptInto(draft, cause, answer.events, answer.reply);
+    else {
+      if ('events' in answer) draft.book(cause, answer.events);
+      refuseWith(draft, cause, answer.code, answer.detail);
+    }
+    const bad = violated(draft, mark);
+    return bad?.kind === 'violates' ? `the invariant "${bad.invariant}" would not hold` : undefined;
+  } catch (error) {
+    return why(error);
+  }
+}
+
+/** Commits that nothing is known yet. The event it always makes raises the fence that the probe will carry. */
+export function doubt(draft: Draft, intent: Intent): Intent {
+  const shape = draft.pen.definition.commands[intent.name];
+  const cause = causeOf(intent);
+  const mark = draft.mark();
+  let events: readonly EventData[] = [];
+  try {
+    const answer = shape?.settle?.(draft.state, { effect: intent.effect, order: intent.order, status: 'unknown' }, turnOf(draft, intent));
+    if (answer?.kind === 'doubt') events = answer.events;
+    draft.book(cause, events);
+  } catch {
+    // Doubt is never refused: the fact that nothing is known is recorded without the author's words.
+    draft.back(mark);
+    events = [];
+  }
+  if (events.length === 0) draft.note(cause, [{ type: 'InDoubt', data: { commandId: intent.commandId } }]);
+  const doubted: Intent = { ...intent, doubtSinceMs: draft.nowMs };
+  draft.enter(cause, 'open', pending('in-doubt'), true);
+  draft.setIntent(doubted);
+  return doubted;
+}
+
+const turnOf = (draft: Draft, intent: Intent): Turn => ({
+  now: draft.nowMs,
+  commandId: intent.commandId,
+  fence: { epoch: draft.pen.epoch, seq: draft.seq + 1 },
+  recalled: new Map(),
+});

@@ -1,0 +1,172 @@
+/** Replicas in one process over the memory twins: what tests of the runtime stand on. */
+import { vi } from 'vitest';
+import { memoryDisk } from '../../infra/memory/disk.ts';
+import { memoryLeaseStore, memoryLocks } from '../../infra/memory/lease-store.ts';
+import { memoryLog } from '../../infra/memory/log.ts';
+import { memoryNotices } from '../../infra/memory/notices.ts';
+import { memoryRegistry } from '../../infra/memory/registry.ts';
+import { memoryStateStore } from '../../infra/memory/state-store.ts';
+import type { Bound } from '../../src/actor.ts';
+import { systemClock } from '../../src/clock.ts';
+import { encodeCommand } from '../../src/message/codec.ts';
+import type { Clock, Entry, Log, StateStore } from '../../src/ports.ts';
+import { systemRandom } from '../../src/random.ts';
+import { definitions } from '../../src/runtime/definition.ts';
+import { entryParts } from '../../src/runtime/ground.ts';
+import { Replica } from '../../src/runtime/replica.ts';
+import type { Limits, Meters } from '../../src/runtime/site.ts';
+
+export const COMMANDS = 'commands';
+export const EVENTS = 'events';
+export const LETTERS = 'letters';
+const GROUP = 'locus';
+
+export type Counts = Record<'fenced' | 'redelivered' | 'recovered' | 'withoutLease', number> & {
+  readonly letters: string[];
+  readonly turns: string[];
+};
+/** `kill` ends it as kill -9 would: nothing it has under way is answered, no timer of it fires again. */
+export type Node = { readonly replica: Replica; readonly counts: Counts; readonly store: StateStore; kill(): void };
+const limits: Limits = {
+  mailboxMax: 64,
+  inboxMax: 1_000,
+  inboxAfterMs: 300,
+  residentMax: 1_000,
+  inflightMax: 500,
+  idleMs: 60_000,
+  dedupeWindowMs: 7 * 86_400_000,
+  dedupeMax: 1_000_000,
+  probeTimeoutMs: 200,
+  drainMs: 5_000,
+};
+const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+export function fleet(bound: Bound, options: { readonly partitions?: number; readonly limits?: Partial<Limits>; readonly log?: Log } = {}) {
+  const clock = systemClock;
+  const random = systemRandom;
+  const disk = memoryDisk(clock);
+  const locks = memoryLocks(clock, 3);
+  const log = memoryLog({ topics: [COMMANDS, EVENTS, LETTERS], partitions: options.partitions ?? 3, clock });
+  const nodes: Node[] = [];
+
+  async function replica(replicaId: string, wrap: (store: StateStore) => StateStore = (store) => store): Promise<Node> {
+    const counts: Counts = { fenced: 0, redelivered: 0, recovered: 0, withoutLease: 0, letters: [], turns: [] };
+    const life = { over: false };
+    const store = wrap(mortal(life, memoryStateStore(disk, { random })));
+    const sessionMs = 1_000;
+    let member: ReturnType<typeof log.commandLog> | undefined;
+    const made = new Replica({
+      clock: mortalClock(life, clock),
+      random,
+      log: options.log ?? quiet,
+      meters: metersInto(counts),
+      marginMs: () => {},
+      store,
+      leaseStore: mortal(life, memoryLeaseStore(locks)),
+      registry: mortal(life, memoryRegistry(disk)),
+      notices: mortal(life, memoryNotices(disk)),
+      writer: mortal(life, log.writer({ eventsTopic: EVENTS, deadLettersTopic: LETTERS })),
+      definitions: definitions([bound]),
+      limits: { ...limits, ...options.limits },
+      replicaId,
+      url: `http://${replicaId}`,
+      group: GROUP,
+      source: 'test',
+      lanes: new Map([[COMMANDS, 'customer']]),
+      leaseTtlMs: 1_000,
+      sessionMs,
+      partitions: options.partitions ?? 3,
+      commandLog: ({ mayJoin, fatal }) => {
+        member = log.commandLog({ groupId: GROUP, replicaId, topics: [COMMANDS], sessionTimeoutMs: sessionMs, mayJoin, onFatal: fatal });
+        return member;
+      },
+      fatal: () => {},
+    });
+    await made.start();
+    const node: Node = {
+      replica: made,
+      counts,
+      store,
+      kill() {
+        life.over = true;
+        member?.vanish();
+        nodes.splice(nodes.indexOf(node), 1);
+      },
+    };
+    nodes.push(node);
+    return node;
+  }
+
+  let sent = 0;
+  const send = (id: string, name: string, input: unknown, commandId = `c-${++sent}`) => {
+    const command = encodeCommand({ address: `till/${id}`, name, commandId, input, source: 'test', time: new Date().toISOString() });
+    log.produce(COMMANDS, command);
+    return commandId;
+  };
+  const entry = async (id: string, commandId: string): Promise<Entry | undefined> => (await memoryView(id, commandId))?.entry;
+  const view = memoryStateStore(disk, { random });
+  const ready = view.start();
+  async function memoryView(id: string, commandId: string) {
+    await ready;
+    return (await view.recall(`till/${id}`, [commandId]))[0];
+  }
+  /** The outcome of a command once it is final, as its caller gets it. */
+  const outcome = (id: string, commandId: string): Promise<Record<string, unknown>> =>
+    vi.waitFor(
+      async () => {
+        const known = await entry(id, commandId);
+        if (known?.status !== 'done' && known?.status !== 'refused') throw new Error(`${commandId} is ${known?.status ?? 'unknown'}`);
+        return JSON.parse(entryParts(known.text).outcome);
+      },
+      { timeout: 8_000, interval: 5 },
+    );
+  const events = (id: string) => {
+    const seen = new Map<number, { type: string; locusepoch: number; locuscommand: string; data: Record<string, unknown> }>();
+    for (const record of log.records(EVENTS)) {
+      const event = JSON.parse(Buffer.from(record.value ?? '').toString());
+      if (event.subject === `till/${id}` && !seen.has(event.locusseq)) seen.set(event.locusseq, event);
+    }
+    return [...seen].sort(([a], [b]) => a - b).map(([, event]) => event);
+  };
+  const stop = async () => {
+    await Promise.all(nodes.map((node) => node.replica.drain()));
+  };
+  return { replica, send, entry, outcome, events, view, log, disk, locks, stop, group: GROUP };
+}
+
+/** Calls made before its life was over are not answered after it. */
+function mortal<T extends object>(life: { readonly over: boolean }, it: T): T {
+  const never = new Promise<never>(() => {});
+  return new Proxy(it, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return (...given: unknown[]) => {
+        if (life.over) return never;
+        const answer: unknown = value.apply(target, given);
+        return answer instanceof Promise ? answer.then((known: unknown) => (life.over ? never : known)) : answer;
+      };
+    },
+  });
+}
+const mortalClock = (life: { readonly over: boolean }, clock: Clock): Clock => ({
+  ...clock,
+  after: (ms, wake, background) => clock.after(ms, () => (life.over ? undefined : wake()), background),
+  soon: (wake) => clock.soon(() => (life.over ? undefined : wake())),
+});
+
+function metersInto(counts: Counts): Meters {
+  return {
+    turn: (_type, outcome) => counts.turns.push(outcome),
+    committed: () => {},
+    fenced: () => counts.fenced++,
+    effect: () => {},
+    activated: () => {},
+    withoutLease: () => counts.withoutLease++,
+    recovered: () => counts.recovered++,
+    redelivered: () => counts.redelivered++,
+    deadLetter: (reason) => counts.letters.push(reason),
+    opened: () => {},
+    doubted: () => {},
+  };
+}
