@@ -1,0 +1,178 @@
+/** What a replica says of itself: log lines and metrics. The only file that knows pino and prom-client. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { pino } from 'pino';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Log } from '../ports.ts';
+import { redacted } from './redaction.ts';
+import type { Meters } from './site.ts';
+
+export type TelemetryOptions = {
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly replica: string;
+  readonly version: string;
+  /** Where the lines go; default: standard output. */
+  readonly write?: (line: string) => void;
+};
+
+/** Figures that are read when somebody scrapes: what nobody gives is not exported. */
+export type Readings = Partial<Record<keyof typeof readings, () => number>>;
+
+export type Telemetry = {
+  readonly log: Log;
+  readonly meters: Meters;
+  /** How much of a lease was left when it was renewed, ms. */
+  readonly leaseMargin: (ms: number) => void;
+  /** From the arrival of a command to its durable outcome, ms. */
+  readonly turnTook: (ms: number) => void;
+  /** From gaining a partition to its first claim there, ms. */
+  readonly handedOver: (ms: number) => void;
+  readonly watch: (given: Readings) => void;
+  readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
+  readonly stop: () => void;
+};
+
+const readings = {
+  active: ['locus_active', 'Locations in memory.'],
+  mailboxDepth: ['locus_mailbox_depth', 'Commands that wait in memory, over all locations.'],
+  mailboxOldestSeconds: ['locus_mailbox_oldest_seconds', 'Age of the oldest command that waits in memory.'],
+  parked: ['locus_parked', 'Locations held by a parked command.'],
+  outboxUnpublished: ['locus_outbox_unpublished', 'Committed events not yet on the events topic.'],
+  watermarkLag: ['locus_watermark_lag', 'Records taken whose offsets cannot be committed yet.'],
+} as const;
+
+const FAST_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const SLOW_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60];
+
+export function telemetry({ level, replica, version, write }: TelemetryOptions): Telemetry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const info = { name: 'locus_build_info', help: 'Always 1; its labels say what runs.', labelNames: ['version', 'node', 'replica'] };
+  new Gauge({ ...info, registers: [registry] }).set({ version, node: process.version, replica }, 1);
+  const stopLag = watchEventLoop(registry);
+  const seconds = histograms(registry);
+  return {
+    log: logTo(level, replica, write),
+    meters: metersOf(registry, seconds),
+    leaseMargin: seconds('locus_lease_margin_seconds', 'Time left on a lease when it was renewed.', SLOW_S),
+    turnTook: seconds('locus_turn_seconds', 'From the arrival of a command to its durable outcome.', FAST_S),
+    handedOver: seconds('locus_handover_seconds', 'From gaining a partition to the first claim there.', SLOW_S),
+    watch(given) {
+      for (const [key, read] of Object.entries(given)) {
+        const [name, help] = readings[key as keyof typeof readings];
+        gauge(registry, name, help, read);
+      }
+    },
+    metrics: async () => ({ type: registry.contentType, text: await registry.metrics() }),
+    stop: stopLag,
+  };
+}
+
+function logTo(level: string, replica: string, write?: (line: string) => void): Log {
+  const options = {
+    level,
+    base: { replica },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }), log: redacted },
+    // redacted has made plain objects of errors already.
+    serializers: { err: (error: unknown) => error },
+  };
+  return write === undefined ? pino(options) : pino(options, { write });
+}
+
+type Seconds = (name: string, help: string, buckets: number[]) => (ms: number) => void;
+const histograms =
+  (registry: Registry): Seconds =>
+  (name, help, buckets) => {
+    const histogram = new Histogram({ name, help, buckets, registers: [registry] });
+    return (ms) => histogram.observe(ms / 1_000);
+  };
+
+/** Counts in a map and hands the sums to prom-client only when somebody scrapes: its own label look-up costs a microsecond a time. */
+function counter(registry: Registry, name: string, help: string, labelNames: readonly string[] = []): (...labels: string[]) => void {
+  const sums = new Map<string, { readonly labels: Record<string, string>; sum: number }>();
+  if (labelNames.length === 0) sums.set('', { labels: {}, sum: 0 });
+  new Counter({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { labels, sum } of sums.values()) this.inc(labels, sum);
+    },
+  });
+  return (...values) => {
+    const key = values.join('\n');
+    const known = sums.get(key);
+    if (known !== undefined) known.sum++;
+    else sums.set(key, { labels: Object.fromEntries(labelNames.map((label, index) => [label, values[index] ?? ''])), sum: 1 });
+  };
+}
+
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
+function metersOf(registry: Registry, seconds: Seconds): Meters {
+  const count = (name: string, help: string, labels?: readonly string[]) => counter(registry, name, help, labels);
+  const commands = count('locus_commands_total', 'Commands by their outcome.', ['type', 'outcome', 'lane']);
+  const duplicates = count('locus_duplicates_total', 'Commands that had their final outcome already.');
+  const turns = new Counter({ name: 'locus_committed_turns_total', help: 'Turns in acknowledged commits.', registers: [registry] });
+  const commits = seconds('locus_commit_seconds', 'One fenced commit, until the store has acknowledged it.', FAST_S);
+  const effects = count('locus_effects_total', 'Calls to the outside by what came of them.', ['effect', 'outcome']);
+  const effectTook = seconds('locus_effect_seconds', 'One call to the outside.', SLOW_S);
+  const activations = count('locus_activations_total', 'Locations that came to be owned here.', ['reason']);
+  const activationTook = seconds('locus_activation_seconds', 'From the first message of a location to its first turn.', FAST_S);
+  const open = { intents: 0, doubts: 0 };
+  gauge(registry, 'locus_open_intents', 'Effects that were intended and have no evidence yet.', () => open.intents);
+  gauge(registry, 'locus_in_doubt', 'Effects whose outcome the outside could not tell yet.', () => open.doubts);
+  return {
+    turn(type, outcome, lane) {
+      commands(type, outcome, lane);
+      if (outcome === 'duplicate') duplicates();
+    },
+    committed(tookMs, many) {
+      commits(tookMs);
+      turns.inc(many);
+    },
+    effect(name, outcome, tookMs) {
+      effects(name, outcome);
+      effectTook(tookMs);
+    },
+    activated(reason, tookMs) {
+      activations(reason);
+      activationTook(tookMs);
+    },
+    fenced: count('locus_fenced_total', 'Commits refused because another replica has a higher epoch.'),
+    withoutLease: count('locus_claims_without_lease_total', 'Claims made without the lease, after it was waited for.'),
+    recovered: count('locus_recovered_total', 'Intents of an earlier owner that were settled here.'),
+    redelivered: count('locus_redelivered_total', 'Records that had been delivered before.'),
+    deadLetter: count('locus_dead_letters_total', 'Records that can never run, by reason.', ['reason']),
+    opened: (intents) => {
+      open.intents += intents;
+    },
+    doubted: (intents) => {
+      open.doubts += intents;
+    },
+  };
+}
+
+/** The worst delay of the event loop since the last scrape. */
+function watchEventLoop(registry: Registry): () => void {
+  const RESOLUTION_MS = 20;
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  delay.enable();
+  gauge(registry, 'locus_event_loop_lag_seconds', 'Worst delay of the event loop since the last scrape.', () => {
+    const worstMs = delay.max / 1e6 - RESOLUTION_MS;
+    delay.reset();
+    return Math.max(0, worstMs) / 1_000;
+  });
+  return () => delay.disable();
+}
