@@ -10,12 +10,11 @@ import { operate } from './operator.ts';
 import { hear, probe, recover, run } from './recovery.ts';
 import { arm, recall, serve } from './serve.ts';
 import type { Site } from './site.ts';
+import { trim, trimEvents } from './trimming.ts';
 
 const TURN = 'turn';
 const RECLAIM_FIRST_MS = 20;
 const RECLAIM_LONGEST_MS = 2_000;
-/** Published events are trimmed in lots: one call for many. */
-const TRIM_LOT = 128;
 
 export type Actors = { readonly system: ActorSystemRef; count: number };
 /** nact names must be unique and have few characters; ours are numbers. */
@@ -106,8 +105,8 @@ export class Activation {
     const served = await serve(this.#site, live);
     if (served.kind === 'reclaim') return this.#reclaim(served.why);
     if (served.kind === 'runs') run(this.#site, live, served.intent);
+    await trim(this.#site, live);
     this.#wakeLater();
-    await this.#trim(TRIM_LOT);
   }
 
   async #activate(): Promise<void> {
@@ -192,14 +191,6 @@ export class Activation {
     this.live.alarm = this.#site.clock.after(leftMs + 1, () => this.wake());
   }
 
-  async #trim(lot: number): Promise<void> {
-    const { live } = this;
-    if (live.claim === undefined || live.published - live.trimmed < lot) return;
-    const { published } = live;
-    const answer = await this.#site.store.trim(live.claim, { events: { from: live.trimmed + 1, to: published } });
-    if (answer.kind === 'ok') live.trimmed = published;
-  }
-
   /** Lets go: nothing runs here any more. An index that names too much does no harm, so every step of tidying may fail. */
   async #drain(): Promise<void> {
     const site = this.#site;
@@ -207,7 +198,7 @@ export class Activation {
     if (live.phase !== 'draining') live.to('draining');
     live.alarm?.cancel();
     if (live.claim !== undefined && live.leaving !== 'revoked' && live.published === live.ground?.seq) {
-      await this.#trim(1);
+      await trimEvents(site, live, 1);
       await site.store.published(live.claim, live.published);
       await site.store.unmark(live.claim, live.partition);
     }

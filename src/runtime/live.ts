@@ -52,6 +52,10 @@ export class Live {
   probes = 0;
   published = 0;
   trimmed = 0;
+  /** Where forgetting aged ids goes on, and at which seq it last looked. */
+  agedCursor = '0';
+  pagedAt = 0;
+  sizedAt = 0;
   usedMs: number;
   /** Set when it was told to go: why. */
   leaving: 'revoked' | 'idle' | 'evicted' | undefined;

@@ -1,0 +1,148 @@
+/** What callers over HTTP ask of a replica: send a command and wait, read an outcome, read committed state. Any replica answers for any location. */
+import { type Fault, fault, LocusError } from '../errors.ts';
+import { type Address, parseAddress } from '../message/address.ts';
+import { encodeCommand, hashOf } from '../message/codec.ts';
+import type { Acted, Desk, Peers, Registry, Submission, Told, TopicPartition } from '../ports.ts';
+import { checkInput } from './definition.ts';
+import { act } from './forwarding.ts';
+import { entryParts, stateOf } from './ground.ts';
+import { inspectLocation, inspectLocations, inspectParked } from './inspection.ts';
+import type { Replica } from './replica.ts';
+import type { Waiters } from './waiters.ts';
+
+export type DeskOptions = {
+  readonly replica: Replica;
+  readonly waiters: Waiters;
+  readonly commandsTopic: string;
+  readonly peers: Peers;
+  readonly registry: Registry;
+  readonly sessionMs: number;
+  readonly metrics: Desk['metrics'];
+};
+
+export function desk(it: DeskOptions): Desk {
+  const { replica } = it;
+  const { site } = replica;
+  return {
+    submit: (submission) => submit(it, submission),
+    outcome: async (address, commandId) => (await lookUp(it, address, commandId)) ?? { kind: 'unknown' },
+    async query(address, query) {
+      const place = parseAddress(address, 'address');
+      if ('code' in place) return undefined;
+      const definition = site.definitions.get(place.type);
+      if (definition === undefined) return undefined;
+      const asked = query === undefined ? undefined : Object.hasOwn(definition.queries, query) ? definition.queries[query] : undefined;
+      if (query !== undefined && asked === undefined) return 'no-such-query';
+      const located = await site.store.read(address);
+      if (located === undefined || located.seq === 0) return undefined;
+      const state = stateOf(definition, place.id, located.header);
+      return { seq: located.seq, body: asked === undefined ? state : asked(state) };
+    },
+    act: (address, action, forwarded) => act(it, address, action, forwarded),
+    locations: (filter) => inspectLocations(replica, filter),
+    location: (address) => inspectLocation(replica, address),
+    parked: () => inspectParked(replica),
+    refusedPartitions: () => replica.partitions.refused.map(({ topic, partition, code, why }) => ({ topic, partition, code, why })),
+    accept: (at, because) => accept(it, at, because),
+    async raiseGeneration(because): Promise<Acted> {
+      const generation = await replica.partitions.raise();
+      site.log.warn({ generation, because }, 'an operator raised the generation');
+      return { kind: 'acted', text: JSON.stringify({ generation }) };
+    },
+    health: () => health(replica),
+    metrics: it.metrics,
+  };
+}
+
+async function submit(it: DeskOptions, submission: Submission): Promise<Told> {
+  const { site } = it.replica;
+  if (it.replica.state === 'draining' || it.replica.state === 'stopped') throw new LocusError('DRAINING', 'this replica is leaving');
+  const checked = check(it, submission);
+  if (checked.length > 0) return { kind: 'invalid', faults: checked };
+  const { address, name, commandId, input } = submission;
+  const type = address.slice(0, address.indexOf('/'));
+  const hash = hashOf(`${type}.${name}`, input);
+  const untilMs = site.clock.monotonic() + submission.waitMs;
+
+  const known = await lookUp(it, address, commandId, hash);
+  if (known !== undefined && known.kind !== 'waiting') return known;
+  if (known === undefined) await produce(it, submission, type);
+  for (;;) {
+    // Listening begins before the look, so that an outcome between the two is not missed.
+    const leftMs = untilMs - site.clock.monotonic();
+    const hint = it.waiters.next(address, commandId, leftMs);
+    const told = await lookUp(it, address, commandId, hash);
+    if (told !== undefined && told.kind !== 'waiting') return told;
+    if (leftMs <= 0) return told ?? { kind: 'waiting', status: 'pending' };
+    await hint;
+  }
+}
+
+async function produce(it: DeskOptions, submission: Submission, type: string): Promise<void> {
+  const { site } = it.replica;
+  const nowMs = site.clock.now();
+  const present = site.definitions.get(type)?.commands[submission.name]?.present === true;
+  // Nobody is paid after they left: a person waits as long as the request does.
+  const deadlineMs = submission.deadlineMs ?? (present ? nowMs + submission.waitMs : undefined);
+  const message = encodeCommand({
+    address: submission.address,
+    name: submission.name,
+    commandId: submission.commandId,
+    input: submission.input,
+    source: site.source,
+    time: new Date(nowMs).toISOString(),
+    notify: it.waiters.channel,
+    ...(deadlineMs === undefined ? {} : { deadlineMs }),
+    ...(submission.ifSeq === undefined ? {} : { ifSeq: submission.ifSeq }),
+    ...(submission.traceparent === undefined ? {} : { traceparent: submission.traceparent }),
+  });
+  await site.writer.command(it.commandsTopic, message);
+}
+
+function check(it: DeskOptions, { address, name, input }: Submission): readonly Fault[] {
+  const place = parseAddress(address, 'address');
+  if ('code' in place) return [place];
+  const { definitions } = it.replica.site;
+  const definition = definitions.get(place.type);
+  if (definition === undefined) return [fault('TYPE_UNKNOWN', 'type', place.type, `must be one of ${[...definitions.keys()].join(', ')}`)];
+  const shape = Object.hasOwn(definition.commands, name) ? definition.commands[name] : undefined;
+  if (shape === undefined)
+    return [fault('COMMAND_UNKNOWN', 'command', name, `${place.type} has the commands ${Object.keys(definition.commands).join(', ')}`)];
+  const checked = checkInput(shape, input);
+  return 'faults' in checked ? checked.faults : [];
+}
+
+/** What the store says of a command; undefined: nothing yet, which never means that it did not happen. */
+async function lookUp(it: DeskOptions, address: Address, commandId: string, hash?: string): Promise<Told | undefined> {
+  const [known] = await it.replica.site.store.recall(address, [commandId]);
+  const entry = known?.entry;
+  if (entry === undefined) return undefined;
+  if (hash !== undefined && entry.hash !== hash) return { kind: 'id-reused' };
+  const { facts, outcome } = entryParts(entry.text);
+  if (entry.status === 'done' || entry.status === 'refused') return { kind: 'final', status: entry.status, text: outcome };
+  if (entry.status === 'open') return { kind: 'waiting', status: facts.doubt === true ? 'in-doubt' : 'pending' };
+  return { kind: 'waiting', status: entry.status === 'parked' ? 'parked' : 'pending' };
+}
+
+async function accept(it: DeskOptions, at: TopicPartition, because: string): Promise<Acted> {
+  const generation = await it.replica.partitions.accept(at);
+  if (generation === undefined)
+    return { kind: 'refused', code: 'NOT_FOUND', why: `${at.topic}/${at.partition} is not refused at this replica` };
+  it.replica.site.log.warn({ ...at, generation, because }, 'an operator accepted a refused partition');
+  return { kind: 'acted', text: JSON.stringify({ ...at, generation }) };
+}
+
+function health(replica: Replica): ReturnType<Desk['health']> {
+  const { state } = replica;
+  const started = state === 'starting' ? 'still starting' : undefined;
+  const ready =
+    started ??
+    (state !== 'serving'
+      ? 'draining'
+      : replica.site.store.life() === undefined
+        ? 'the state store is not reachable'
+        : replica.joined
+          ? undefined
+          : 'not in the consumer group: no heartbeat was acknowledged within the session');
+  return { live: undefined, started, ready };
+}
