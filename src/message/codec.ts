@@ -1,11 +1,11 @@
 /** Commands as CloudEvents 1.0 on Kafka records: binary and structured mode in, structured mode out. */
 
-import { isUtf8 } from 'node:buffer';
 import { hash as digest } from 'node:crypto';
 import canonicalizeModule from 'canonicalize';
 import { type Fault, fault } from '../errors.ts';
 import { type Address, checkCommandId, parseAddress } from './address.ts';
 import type { Command, Lane } from './envelope.ts';
+import { DEPTH_MAX, parseJson } from './json.ts';
 import { parseTime } from './time.ts';
 
 /** What of a log's record makes a command. */
@@ -18,9 +18,6 @@ export type CommandRecord = {
 };
 
 export const VALUE_MAX_BYTES = 262_144;
-/** Of the input, in either mode. */
-const DEPTH_MAX = 32;
-const FORBIDDEN = new Set(['__proto__', 'constructor', 'prototype']);
 const STRUCTURED = 'application/cloudevents+json';
 const JSON_TYPE = /^application\/json$|^[a-z0-9!#$&^_.+-]+\/[a-z0-9!#$&^_.+-]+\+json$/;
 const COMMAND_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
@@ -104,7 +101,7 @@ function open(record: CommandRecord): Event | Fault {
 function openBinary(value: Uint8Array, headers: CommandRecord['headers']): Event | Fault {
   const wrongType = checkContentType(headerText(headers['content-type']), 'content-type', 'binary');
   if (wrongType) return wrongType;
-  const parsed = parse(value, 'input', DEPTH_MAX);
+  const parsed = parseJson(value, 'input', DEPTH_MAX);
   if ('code' in parsed) return parsed;
   const of = (name: string) => headerText(headers[name]);
   return {
@@ -126,7 +123,7 @@ function openBinary(value: Uint8Array, headers: CommandRecord['headers']): Event
 function openStructured(value: Uint8Array, headers: CommandRecord['headers']): Event | Fault {
   const wrongType = checkContentType(headerText(headers['content-type']), 'content-type', 'structured');
   if (wrongType) return wrongType;
-  const parsed = parse(value, 'value', DEPTH_MAX + 1);
+  const parsed = parseJson(value, 'value', DEPTH_MAX + 1);
   if ('code' in parsed) return parsed;
   const envelope = parsed.json as Readonly<Record<string, unknown>>;
   if (typeof envelope !== 'object' || envelope === null || Array.isArray(envelope) || envelope.specversion === undefined)
@@ -252,34 +249,6 @@ const unsupported = (given: string, field: string, mode: 'binary' | 'structured'
     given,
     mode === 'binary' ? 'must be absent, application/json or */*+json' : `must be absent, ${STRUCTURED} or application/json`,
   );
-
-function parse(value: Uint8Array, root: string, depthMax: number): { readonly json: unknown } | Fault {
-  if (!isUtf8(value)) return fault('JSON_INVALID', 'value', text(value), 'must be UTF-8');
-  let json: unknown;
-  try {
-    json = JSON.parse(text(value));
-  } catch (error) {
-    return fault('JSON_INVALID', 'value', text(value), `must be JSON: ${(error as Error).message.slice(0, 120)}`);
-  }
-  return flaw(json, [root], depthMax, depthMax) ?? { json };
-}
-
-/** JSON.parse never recurses and makes `__proto__` an ordinary key, so that looking afterwards is safe; this stops at the depth it forbids. */
-function flaw(value: unknown, path: string[], left: number, depthMax: number): Fault | undefined {
-  if (typeof value !== 'object' || value === null) {
-    if (typeof value !== 'number' || Number.isFinite(value)) return undefined;
-    return fault('JSON_INVALID', path.join('.'), String(value), 'must be a number that a double can hold');
-  }
-  if (left === 0) return fault('JSON_TOO_DEEP', path[0] ?? '', path.slice(1).join('.'), `must be nested at most ${depthMax} deep`);
-  for (const key of Object.keys(value)) {
-    path.push(key);
-    if (FORBIDDEN.has(key)) return fault('KEY_FORBIDDEN', path.join('.'), key, 'must not be named __proto__, constructor or prototype');
-    const found = flaw((value as Readonly<Record<string, unknown>>)[key], path, left - 1, depthMax);
-    if (found) return found;
-    path.pop();
-  }
-  return undefined;
-}
 
 function text(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
