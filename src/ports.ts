@@ -138,8 +138,8 @@ export type StateStore = {
   unmark(claim: Claim, partition: number): Promise<Ok | { readonly kind: 'busy' } | Fenced | Trouble>;
   marked(partition: number): Promise<readonly Address[]>;
 
-  /** Raises, never lowers. */
-  setApplied(key: PartitionKey, offset: number, newestMs: number, generation: string): Promise<Ok | Trouble>;
+  /** Raises, never lowers, unless an operator `accepted` the partition as it is. */
+  setApplied(key: PartitionKey, offset: number, newestMs: number, generation: string, accepted?: boolean): Promise<Ok | Trouble>;
   applied(key: PartitionKey): Promise<Applied | undefined>;
 };
 
@@ -238,7 +238,7 @@ export type CommandLog = {
   /** Reads no further; what was taken stays open. */
   hold(): void;
   resume(at: readonly TopicPartition[]): void;
-  /** Asks `begin` again for a partition that was refused. */
+  /** Asks `begin` again for a partition that is held, such as a refused one. */
   again(at: TopicPartition): Promise<void>;
   /** Offsets are the next to read. Rejects when the group did not take them. */
   commit(offsets: readonly (TopicPartition & { readonly offset: number })[]): Promise<void>;

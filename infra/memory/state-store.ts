@@ -1,33 +1,34 @@
 /** The state store's memory twin: the same answers as infra/redis over a shared MemoryDisk. */
 import { LocusError, sentence } from '../../src/errors.ts';
 import type { Address } from '../../src/message/address.ts';
-import {
-  type Applied,
-  CHANGE_MAX,
-  type Change,
-  type Claim,
-  type Down,
-  type Entry,
-  type EntryStatus,
-  type Fenced,
-  type Header,
-  type InboxItem,
-  type Located,
-  type NewLife,
-  type Offender,
-  type Ok,
-  type OtherGeneration,
-  type PartitionKey,
-  type Random,
-  type StateStore,
-  type Unanswered,
+import type {
+  Applied,
+  Change,
+  Claim,
+  Down,
+  Entry,
+  EntryStatus,
+  Fenced,
+  Header,
+  InboxItem,
+  Located,
+  NewLife,
+  Offender,
+  Ok,
+  OtherGeneration,
+  PartitionKey,
+  Random,
+  StateStore,
+  Unanswered,
 } from '../../src/ports.ts';
+import { assertChange, assertHash } from './change.ts';
 import type { MemoryDisk, MemoryLocation } from './disk.ts';
 
 const OK: Ok = { kind: 'ok' };
 const LOST: Unanswered = { kind: 'unanswered', why: 'the answer was lost' };
 const AWAY: Down = { kind: 'down', why: 'the store is away' };
 const GENERATION_STEP = 2 ** 32;
+const TRIM_MAX = 1_000;
 
 /** What may follow what; done and refused are final. */
 const next: Readonly<Record<EntryStatus, readonly EntryStatus[]>> = {
@@ -89,7 +90,7 @@ export function memoryStateStore(disk: MemoryDisk, options: { readonly random: R
       }),
 
     claim: (address, owner, generation) => ask(() => claimed(disk, address, owner, generation)),
-    commit(claim, change) {
+    async commit(claim, change) {
       assertChange(change);
       return ask(() => refused(disk, claim) ?? committed(location(disk, claim.address), change));
     },
@@ -105,11 +106,13 @@ export function memoryStateStore(disk: MemoryDisk, options: { readonly random: R
     read: (address) =>
       look(() => {
         const at = disk.locations.get(address);
-        return at && located(at);
+        return at && (at.epoch > 0 || at.inbox.customer.size + at.inbox.bulk.size > 0) ? located(at) : undefined;
       }),
 
-    append: (address, item, entry, generation) =>
-      ask(() => otherGeneration(disk, generation) ?? appended(location(disk, address), item, entry)),
+    async append(address, item, entry, generation) {
+      assertHash(entry);
+      return ask(() => otherGeneration(disk, generation) ?? appended(location(disk, address), item, entry));
+    },
     inbox: (address, lane, limit) =>
       look(() =>
         [...(disk.locations.get(address)?.inbox[lane] ?? [])]
@@ -117,17 +120,21 @@ export function memoryStateStore(disk: MemoryDisk, options: { readonly random: R
           .slice(0, limit)
           .map(([offset, it]) => ({ lane, offset, ...it })),
       ),
-    trim: (claim, what) =>
-      ask(() => {
+    async trim(claim, what) {
+      const { events = { from: 1, to: 0 }, inbox = [], entries = [], records = [] } = what;
+      const names = events.to - events.from + 1 + inbox.length + entries.length + records.length;
+      if (names > TRIM_MAX) throw new RangeError(`a trim of ${names} names: at most ${TRIM_MAX}, split it`);
+      return ask(() => {
         const no = refused(disk, claim);
         if (no) return no;
         const at = location(disk, claim.address);
-        for (let seq = what.events?.from ?? 1; seq <= (what.events?.to ?? 0); seq++) at.events.delete(seq);
-        for (const item of what.inbox ?? []) at.inbox[item.lane].delete(item.offset);
-        for (const id of what.entries ?? []) at.entries.delete(id);
-        for (const id of what.records ?? []) at.records.delete(id);
+        for (let seq = events.from; seq <= events.to; seq++) at.events.delete(seq);
+        for (const item of inbox) at.inbox[item.lane].delete(item.offset);
+        for (const id of entries) at.entries.delete(id);
+        for (const id of records) at.records.delete(id);
         return OK;
-      }),
+      });
+    },
     aged: (address, _cursor, entriesBeforeMs, recordsBeforeMs) =>
       look(() => {
         const at = disk.locations.get(address);
@@ -169,13 +176,13 @@ export function memoryStateStore(disk: MemoryDisk, options: { readonly random: R
       }),
     marked: (partition) => look(() => [...index(disk, partition)].sort(([, a], [, b]) => a - b).map(([address]) => address)),
 
-    setApplied: (key, offset, newestMs, generation) =>
+    setApplied: (key, offset, newestMs, generation, accepted = false) =>
       ask(() => {
         const no = otherGeneration(disk, generation);
         if (no) return no;
         const had = disk.applied.get(canary(key));
         disk.applied.set(canary(key), {
-          offset: Math.max(offset, had?.offset ?? 0),
+          offset: accepted ? offset : Math.max(offset, had?.offset ?? 0),
           newestMs: Math.max(newestMs, had?.newestMs ?? 0),
           life: disk.life() ?? '',
           generation,
@@ -251,7 +258,11 @@ function claimed(disk: MemoryDisk, address: Address, owner: string, generation: 
   at.epoch = Math.max(at.epoch, Number.parseInt(generation, 10) * GENERATION_STEP) + 1;
   at.owner = owner;
   const unpublished = [];
-  for (let seq = at.published + 1; seq <= at.seq; seq++) unpublished.push({ address, seq, text: at.events.get(seq) ?? '' });
+  for (let seq = at.published + 1; seq <= at.seq; seq++) {
+    const text = at.events.get(seq);
+    if (text === undefined) return { kind: 'unanswered' as const, why: `event ${seq} of ${address} is gone` };
+    unpublished.push({ address, seq, text });
+  }
   const claim: Claim = { address, epoch: at.epoch, generation, life: disk.life() ?? '' };
   return { kind: 'claimed' as const, ...located(at), claim, unpublished };
 }
@@ -283,13 +294,4 @@ function appended(at: MemoryLocation, item: InboxItem, entry: Entry) {
   at.inbox[item.lane].set(item.offset, { commandId: item.commandId, text: item.text });
   at.entries.set(item.commandId, entry);
   return OK;
-}
-
-function assertChange(change: Change): void {
-  const size = change.events.length + change.entries.length + change.records.length;
-  if (size > CHANGE_MAX) throw new RangeError(`a change of ${size} events, entries and records: at most ${CHANGE_MAX}, split it`);
-  change.events.forEach((event, i) => {
-    if (event.seq !== change.seq + i + 1) throw new RangeError(`event ${i} of a change at seq ${change.seq} has seq ${event.seq}`);
-  });
-  if (new Set(change.entries.map((it) => it.commandId)).size !== change.entries.length) throw new RangeError('a commandId stands twice');
 }

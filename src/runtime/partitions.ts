@@ -211,7 +211,7 @@ export class Partitions {
     if (bounds !== undefined) {
       const { committed, low, high } = bounds;
       const goesOn = committed !== undefined && committed >= low && committed <= high && refused.code === 'CANARY' ? committed : low;
-      await this.#it.store.setApplied(this.#key(at), goesOn, 0, generation);
+      await this.#it.store.setApplied(this.#key(at), goesOn, 0, generation, true);
       this.#accepted.set(nameOf(at), goesOn);
     }
     await this.#log?.again(at);
