@@ -120,7 +120,10 @@ export type StateStore = {
       readonly records?: readonly string[];
     },
   ): Promise<Ok | Fenced | Trouble>;
-  /** Pages through ids and records, for the trimmer alone: those whose text holds `"t":n` with n below `beforeMs`. Final entries only. */
+  /**
+   * Pages through ids and records, for the trimmer alone: final entries and records whose JSON has `t` (ms) at its top below `beforeMs`.
+   * The first cursor is '0', and so is the one after the last page.
+   */
   aged(
     address: Address,
     cursor: string,

@@ -1,0 +1,29 @@
+/** One change of a location as the values that the commit script takes, checked for what its caller promised. */
+import { CHANGE_MAX, type Change, type Claim, type Header } from '../../src/ports.ts';
+import { assertHash, entryField, eventField, headerFields, packEntry, recordField } from './keys.ts';
+
+export function commitValues({ epoch, generation }: Claim, change: Change): string[] {
+  const { seq, events, entries, records, header, published } = change;
+  assertChange(change);
+  const values = [String(epoch), generation, String(seq), String(entries.length), 'p', published === undefined ? '' : String(published)];
+  for (const entry of entries) values.push(entryField(entry.commandId), packEntry(entry));
+  for (const event of events) values.push(eventField(event.seq), event.text);
+  for (const record of records) values.push(recordField(record.commandId), record.text);
+  for (const name in header) {
+    const text = header[name as keyof Header];
+    if (text !== undefined) values.push(headerFields[name as keyof Header], text);
+  }
+  if (events.length > 0) values.push('s', String(seq + events.length));
+  return values;
+}
+
+function assertChange({ seq, events, entries, records }: Change): void {
+  const size = events.length + entries.length + records.length;
+  if (size > CHANGE_MAX) throw new RangeError(`a change of ${size} events, entries and records: at most ${CHANGE_MAX}, split it`);
+  events.forEach((event, i) => {
+    if (event.seq !== seq + i + 1) throw new RangeError(`event ${i} of a change at seq ${seq} has seq ${event.seq}`);
+  });
+  entries.forEach(assertHash);
+  if (entries.length > 1 && new Set(entries.map((it) => it.commandId)).size !== entries.length)
+    throw new RangeError('a commandId stands twice in a change');
+}

@@ -1,0 +1,61 @@
+/** The Lua scripts, bound to one life of the store: their text begins with its run_id, so what one life was told cannot run in the next. */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { Command, type Redis } from 'ioredis';
+
+/** tsc copies no .lua: a program under dist/ reads them where they were written. */
+const beside = new URL('./lua/', import.meta.url);
+const folder = existsSync(beside) ? beside : new URL('../../../infra/redis/lua/', import.meta.url);
+
+export type ScriptName =
+  | 'append'
+  | 'applied'
+  | 'claim'
+  | 'commit'
+  | 'generation'
+  | 'index'
+  | 'mark'
+  | 'mark-inbox'
+  | 'published'
+  | 'trim'
+  | 'unmark';
+/** A file is called `<name>-<number of keys>.lua`. */
+type Script = { readonly keys: string; readonly text: string };
+const scripts = new Map<string, Script>(
+  readdirSync(folder).map((file) => {
+    const [, name = '', keys = ''] = /^(.+)-(\d)\.lua$/.exec(file) ?? [];
+    return [name, { keys, text: readFileSync(new URL(file, folder), 'utf8') }];
+  }),
+);
+
+/** One life of the store's process and the SHAs that belong to it. */
+export type Incarnation = { readonly life: string; readonly shas: ReadonlyMap<string, string> };
+
+const bound = (life: string, { text }: Script): string => `-- ${life}\n${text}`;
+const incarnation = (life: string): Incarnation => ({
+  life,
+  shas: new Map([...scripts].map(([name, script]) => [name, createHash('sha1').update(bound(life, script)).digest('hex')])),
+});
+
+export const lifeIn = (info: string): string | undefined => /^run_id:(\w+)/m.exec(info)?.[1];
+
+/** Call it in the tick of INFO's answer, on the same client: so all are loaded into the process that gave this run_id. */
+export async function loadScripts(client: Redis, life: string): Promise<Incarnation> {
+  await Promise.all([...scripts.values()].map((script) => client.script('LOAD', bound(life, script))));
+  return incarnation(life);
+}
+
+/** Runs a script of this incarnation: never by its text, which would run in any life. Values are text, so that nothing is converted. */
+export function evaluate(client: Redis, { shas }: Incarnation, name: ScriptName, keys: readonly string[], values: readonly string[]) {
+  const args = [shas.get(name) as string, (scripts.get(name) as Script).keys, ...keys, ...values];
+  const command = new Command('evalsha', args, { replyEncoding: 'utf8' });
+  client.sendCommand(command);
+  return command.promise as Promise<unknown>;
+}
+
+/** After NOSCRIPT: loads one script again if the same life still answers. False: another life does. */
+export async function reload(client: Redis, { life }: Incarnation, name: ScriptName): Promise<boolean> {
+  if (lifeIn(await client.info('server')) !== life) return false;
+  await client.script('LOAD', bound(life, scripts.get(name) as Script));
+  return true;
+}

@@ -1,0 +1,159 @@
+/** The state store in Redis: one hash per location, every change one fenced Lua script with one write, bound to one life of the store. */
+import { LocusError } from '../../src/errors.ts';
+import type { Address } from '../../src/message/address.ts';
+import type { Claim, PartitionKey, StateStore } from '../../src/ports.ts';
+import { commitValues } from './change.ts';
+import { claim } from './claim.ts';
+import type { RedisOptions } from './connection.ts';
+import { redisInbox } from './inbox.ts';
+import {
+  canaryKey,
+  dirtyKey,
+  entryField,
+  eventField,
+  GENERATION,
+  inboxField,
+  inboxKey,
+  LAYOUT,
+  LOCATED_FIELDS,
+  locationKey,
+  recordField,
+  unpackEntry,
+  unpackLocated,
+} from './keys.ts';
+import type { Policy } from './policy.ts';
+import { redisSession, type Session } from './session.ts';
+import { committed, fenced, OK, unfenced, unmarked } from './verdict.ts';
+
+/** Fields in one page of HSCAN. */
+const PAGE = 1_000;
+const TRIM_MAX = 1_000;
+
+export type RedisStateStoreOptions = RedisOptions & Policy;
+
+export function redisStateStore(options: RedisStateStoreOptions): StateStore {
+  const listeners: ((life: string) => void)[] = [];
+  const session = redisSession(options, (life) => listeners.forEach((heard) => void heard(life)));
+  const inbox = redisInbox(session);
+  const run = (claim: Claim, script: 'trim' | 'published' | 'mark' | 'unmark', keys: readonly string[], values: readonly string[]) =>
+    session.run(claim.life, script, keys, [String(claim.epoch), claim.generation, ...values]);
+  /** For what carries no claim: the life of this moment, if there is one. */
+  const now = () => session.life() ?? '';
+
+  return {
+    start: session.start,
+    stop: session.stop,
+    life: session.life,
+    onReconnect: (heard) => void listeners.push(heard),
+
+    generation: async () => (await session.read((client) => client.get(GENERATION))) ?? undefined,
+    async setGeneration(number, instead) {
+      const made = `${number}:${options.random.hex(8)}`;
+      const answer = await session.run(now(), 'generation', [GENERATION], [instead ?? '', made]);
+      if (answer.kind === 'answer') return (answer.value as string | null) ?? '';
+      throw new LocusError('STORE_DOWN', `Redis did not say which generation stands: ${answer.kind}`);
+    },
+    layout: (name, figure) =>
+      session.read(async (client) => {
+        await client.hsetnx(LAYOUT, name, figure);
+        return Number(await client.hget(LAYOUT, name));
+      }),
+
+    claim: (address, owner, generation) => claim(session, address, owner, generation),
+    async commit(claim, change) {
+      const keys = [locationKey(claim.address), GENERATION];
+      return committed(await session.run(claim.life, 'commit', keys, commitValues(claim, change)));
+    },
+    recall: (address, commandIds) => recall(session, address, commandIds),
+    read: (address) =>
+      session.read(async (client) => {
+        const fields = client.hmget(locationKey(address), 'e', 'o', ...LOCATED_FIELDS);
+        const counts = [client.zcard(inboxKey(address, 'customer')), client.zcard(inboxKey(address, 'bulk'))];
+        const [[epoch, owner, ...rest], [customer = 0, bulk = 0]] = await Promise.all([fields, Promise.all(counts)]);
+        if (!epoch && customer + bulk === 0) return undefined;
+        return unpackLocated(epoch ?? '0', owner ?? '', rest, customer, bulk);
+      }),
+
+    append: inbox.append,
+    inbox: inbox.inbox,
+    async trim(claim, what) {
+      const names = [...(what.entries ?? []).map(entryField), ...(what.records ?? []).map(recordField)];
+      for (let seq = what.events?.from ?? 1; seq <= (what.events?.to ?? 0); seq++) names.push(eventField(seq));
+      for (const { lane, offset } of what.inbox ?? []) names.push(inboxField(lane, offset));
+      if (names.length > TRIM_MAX) throw new RangeError(`a trim of ${names.length} names: at most ${TRIM_MAX}, split it`);
+      const trimmed = fenced(await run(claim, 'trim', [locationKey(claim.address), GENERATION], names));
+      if (trimmed.kind !== 'ok') return trimmed;
+      return (await inbox.agree(claim.life, claim.address, what.inbox ?? [])) ?? OK;
+    },
+    aged: (address, cursor, entriesBeforeMs, recordsBeforeMs) => aged(session, address, cursor, entriesBeforeMs, recordsBeforeMs),
+    size: (address) => session.read((client) => client.hlen(locationKey(address))),
+    published: async (claim, seq) => fenced(await run(claim, 'published', [locationKey(claim.address), GENERATION], [String(seq)])),
+
+    async mark(claim, partition) {
+      const keys = [dirtyKey(partition), locationKey(claim.address), GENERATION];
+      return fenced(await run(claim, 'mark', keys, [claim.address]));
+    },
+    async markInbox(address, partition, generation) {
+      return unfenced(await session.run(now(), 'mark-inbox', [dirtyKey(partition), GENERATION], [generation, address]));
+    },
+    async unmark(claim, partition) {
+      const inboxes = [inboxKey(claim.address, 'customer'), inboxKey(claim.address, 'bulk')];
+      const keys = [dirtyKey(partition), locationKey(claim.address), GENERATION, ...inboxes];
+      return unmarked(await run(claim, 'unmark', keys, [claim.address]));
+    },
+    marked: (partition) => session.read((client) => client.zrange(dirtyKey(partition), '0', '-1')),
+
+    async setApplied(key, offset, newestMs, generation, accepted = false) {
+      const life = now();
+      return unfenced(
+        await session.run(life, 'applied', [canaryKey(key), GENERATION], [
+          generation,
+          life,
+          String(offset),
+          String(newestMs),
+          accepted ? '1' : '0',
+        ]),
+      );
+    },
+    applied: (key: PartitionKey) =>
+      session.read(async (client) => {
+        const [offset, newest, life, generation] = await client.hmget(canaryKey(key), 'offset', 'newest', 'life', 'generation');
+        if (!offset || !life || !generation) return undefined;
+        return { offset: Number(offset), newestMs: Number(newest), life, generation };
+      }),
+  };
+}
+
+async function recall(session: Session, address: Address, commandIds: readonly string[]) {
+  if (commandIds.length === 0) return [];
+  const names = commandIds.flatMap((id) => [entryField(id), recordField(id)]);
+  const found = await session.read((client) => client.hmget(locationKey(address), ...names));
+  return commandIds.map((_, i) => {
+    const entry = found[2 * i];
+    const record = found[2 * i + 1];
+    return { ...(entry && { entry: unpackEntry(entry) }), ...(typeof record === 'string' && { record }) };
+  });
+}
+
+/** One page of HSCAN: for the trimmer alone, who is in no hurry. */
+async function aged(session: Session, address: Address, cursor: string, entriesBeforeMs: number, recordsBeforeMs: number) {
+  const [next, found] = await session.read((client) => client.hscan(locationKey(address), cursor, 'MATCH', '[dr]:*', 'COUNT', PAGE));
+  const entries: string[] = [];
+  const records: string[] = [];
+  for (let i = 0; i < found.length; i += 2) {
+    const [name = '', value = ''] = found.slice(i, i + 2);
+    const id = name.slice(2);
+    if (name.startsWith('r:')) {
+      if (older(value, recordsBeforeMs)) records.push(id);
+      continue;
+    }
+    const { status, text } = unpackEntry(value);
+    if ((status === 'done' || status === 'refused') && older(text, entriesBeforeMs)) entries.push(id);
+  }
+  return { cursor: next, entries, records };
+}
+/** The time at the top of an entry's or a record's JSON. */
+function older(text: string, beforeMs: number): boolean {
+  const { t } = JSON.parse(text) as { readonly t?: unknown };
+  return typeof t === 'number' && t < beforeMs;
+}
