@@ -78,7 +78,7 @@ export class Member implements CommandLog, GroupMember {
 
   async again(at: TopicPartition): Promise<void> {
     const cursor = this.#cursors.get(nameOf(at));
-    if (cursor?.state === 'refused') await this.#begin(cursor);
+    if (cursor !== undefined && cursor.state !== 'beginning') await this.#begin(cursor);
   }
 
   async commit(offsets: readonly (TopicPartition & { readonly offset: number })[]): Promise<void> {
@@ -146,6 +146,8 @@ export class Member implements CommandLog, GroupMember {
 
   async #begin(cursor: Cursor): Promise<void> {
     cursor.state = 'beginning';
+    // Whoever drains takes nothing up any more.
+    if (this.#state !== 'up') return;
     const begin = await this.#asked(cursor);
     if (begin === undefined || this.#cursors.get(nameOf(cursor.at)) !== cursor) return;
     if ('refused' in begin) {
