@@ -47,6 +47,7 @@ const fates = {
 } as const satisfies Record<string, Fate>;
 
 export type Code = keyof typeof fates;
+export const isCode = (it: unknown): it is Code => typeof it === 'string' && Object.hasOwn(fates, it);
 
 /** What was wrong with an input, as data: the field (a path such as `input.amount`), its value shortened, and the rule it broke. */
 export type Fault = { readonly code: Code; readonly field: string; readonly value: string; readonly rule: string };
