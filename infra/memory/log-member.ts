@@ -41,6 +41,7 @@ export class Member implements CommandLog, GroupMember {
   #state: 'new' | 'up' | 'held' | 'over' = 'new';
   #heartbeat: Alarm | undefined;
   #readingSoon = false;
+  #begins: Promise<void> = Promise.resolve();
 
   constructor(world: World, options: MemberOptions) {
     this.#world = world;
@@ -144,12 +145,20 @@ export class Member implements CommandLog, GroupMember {
 
   // ── Reading ──
 
-  async #begin(cursor: Cursor): Promise<void> {
+  /** One at a time: a partition that was lost and is back is not begun before its former beginning has answered. */
+  #begin(cursor: Cursor): Promise<void> {
     cursor.state = 'beginning';
+    this.#begins = this.#begins.then(() => this.#beginNow(cursor));
+    return this.#begins;
+  }
+
+  async #beginNow(cursor: Cursor): Promise<void> {
     // Whoever drains takes nothing up any more.
-    if (this.#state !== 'up') return;
+    if (this.#state !== 'up' || !this.#stillHeld(cursor)) return;
     const begin = await this.#asked(cursor);
-    if (begin === undefined || this.#cursors.get(nameOf(cursor.at)) !== cursor) return;
+    // Lost while it was asked: what the answer set up must go again.
+    if (!this.#stillHeld(cursor)) return this.#reader?.end(cursor.at);
+    if (begin === undefined) return;
     if ('refused' in begin) {
       cursor.state = 'refused';
       return;
@@ -163,12 +172,16 @@ export class Member implements CommandLog, GroupMember {
   async #asked(cursor: Cursor) {
     const { at } = cursor;
     const shelf = this.#world.shelf(at);
-    const fresh = this.#group.committed.size === 0;
-    const committed = this.#group.committed.get(nameOf(at));
+    const { committed } = this.#group;
     try {
-      return await this.#reader?.begin(at, { committed, low: shelf.low, high: shelf.high, fresh });
+      return await this.#reader?.begin(at, {
+        committed: committed.get(nameOf(at)),
+        low: shelf.low,
+        high: shelf.high,
+        fresh: committed.size === 0,
+      });
     } catch {
-      // The runtime could not judge it yet (a store that is away): it is asked again as long as the partition is held.
+      // The runtime could not judge it yet: it is asked again as long as the partition is held.
       this.#world.clock.after(BEGIN_AGAIN_MS, () => this.#stillHeld(cursor) && void this.#begin(cursor), true);
       return undefined;
     }

@@ -1,0 +1,150 @@
+/** One idempotent producer: gathers what waits into large batches, one in flight, and is replaced when it can no longer be trusted. */
+import type { ICustomPartitioner, Kafka, Message, PartitionerArgs, Producer } from 'kafkajs';
+import { LocusError } from '../../src/errors.ts';
+import { partitionOf, partitionOfBytes } from '../../src/message/partition.ts';
+import type { Clock, Log } from '../../src/ports.ts';
+import { RETRY } from './client.ts';
+import { mayHaveBeenSent } from './patches.ts';
+
+const BATCH_MESSAGES = 2_000;
+/** Brokers take 1 MiB per partition and batch unless told otherwise; all messages of a batch may go to one partition. */
+const BATCH_BYTES = 800 * 1024;
+const OVERHEAD_BYTES = 64;
+
+type Call = { left: number; mayBeThere: boolean; readonly done: () => void; readonly failed: (error: LocusError) => void };
+type Waiting = { readonly topic: string; readonly message: Message; readonly call: Call };
+
+export class Outlet {
+  readonly #kafka: Kafka;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #queue: Waiting[] = [];
+  #producer: Promise<Producer> | undefined;
+  #sending: Promise<void> | undefined;
+  #over = false;
+
+  constructor(kafka: Kafka, clock: Clock, log: Log) {
+    this.#kafka = kafka;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#connected();
+    } catch (error) {
+      this.#replace();
+      throw new LocusError('LOG_DOWN', 'Kafka cannot be written to', { cause: error });
+    }
+  }
+
+  /** Sends what is queued, then ends. */
+  async stop(): Promise<void> {
+    this.#over = true;
+    await this.#sending;
+    const producer = await this.#producer?.catch(() => undefined);
+    this.#producer = undefined;
+    await producer?.disconnect();
+  }
+
+  /** Resolves when all in-sync replicas have all of them. */
+  send(topic: string, messages: readonly Message[]): Promise<void> {
+    if (this.#over) return Promise.reject(new LocusError('LOG_DOWN', 'the writer has stopped; nothing was sent'));
+    if (messages.length === 0) return Promise.resolve();
+    return new Promise((done, failed) => {
+      const call: Call = { left: messages.length, mayBeThere: false, done, failed };
+      for (const message of messages) this.#queue.push({ topic, message, call });
+      this.#sending ??= this.#sendAll().finally(() => {
+        this.#sending = undefined;
+      });
+    });
+  }
+
+  async #sendAll(): Promise<void> {
+    // Not before what is running now is done: what is written together is sent together.
+    await new Promise<void>((resolve) => this.#clock.soon(resolve));
+    while (this.#queue.length > 0) {
+      const batch = this.#take();
+      try {
+        await (await this.#connected()).sendBatch({ acks: -1, topicMessages: byTopic(batch) });
+        for (const { call } of batch) {
+          call.mayBeThere = true;
+          if (--call.left === 0) call.done();
+        }
+      } catch (error) {
+        this.#fail(batch, error);
+      }
+    }
+  }
+
+  #take(): readonly Waiting[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { message } of this.#queue) {
+      bytes += OVERHEAD_BYTES + (message.key?.length ?? 0) + (message.value?.length ?? 0);
+      if (count > 0 && (bytes > BATCH_BYTES || count === BATCH_MESSAGES)) break;
+      count++;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  /** Whatever is queued behind fails too, unsent: else it would overtake what its writer sends again. */
+  #fail(batch: readonly Waiting[], cause: unknown): void {
+    const sent = mayHaveBeenSent(batch.map(({ message }) => message));
+    const queued = this.#queue.splice(0);
+    for (const { call } of batch) call.mayBeThere ||= sent;
+    for (const call of new Set([...batch, ...queued].map((waiting) => waiting.call)))
+      call.failed(
+        call.mayBeThere
+          ? new LocusError('LOG_UNACKNOWLEDGED', 'Kafka did not acknowledge; it may have been appended', { cause })
+          : new LocusError('LOG_DOWN', 'Kafka cannot be written to; nothing was sent', { cause }),
+      );
+    this.#replace();
+  }
+
+  /** Its sequence numbers no longer say what the brokers have: a new producer begins anew. */
+  #replace(): void {
+    const old = this.#producer;
+    this.#producer = undefined;
+    void old
+      ?.then((producer) => producer.disconnect())
+      .catch((error: unknown) => this.#log.debug({ why: String(error) }, 'a producer did not end cleanly'));
+  }
+
+  #connected(): Promise<Producer> {
+    this.#producer ??= this.#connect();
+    return this.#producer;
+  }
+
+  async #connect(): Promise<Producer> {
+    const producer = this.#kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: partitioner,
+      retry: RETRY,
+    });
+    await producer.connect();
+    return producer;
+  }
+}
+
+function byTopic(batch: readonly Waiting[]) {
+  const topics = new Map<string, Message[]>();
+  for (const { topic, message } of batch) {
+    const messages = topics.get(topic);
+    if (messages === undefined) topics.set(topic, [message]);
+    else messages.push(message);
+  }
+  return [...topics].map(([topic, messages]) => ({ topic, messages }));
+}
+
+/** Without a key by the value: kafkajs asks again when it sends again, and a message must not change its place then. */
+const partitioner: ICustomPartitioner =
+  () =>
+  ({ message, partitionMetadata }: PartitionerArgs) => {
+    if (message.partition !== undefined) return message.partition;
+    const placedBy = message.key ?? message.value ?? '';
+    const count = partitionMetadata.length;
+    return typeof placedBy === 'string' ? partitionOf(placedBy, count) : partitionOfBytes(placedBy, count);
+  };
