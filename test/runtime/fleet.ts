@@ -1,5 +1,4 @@
 /** Replicas in one process over the memory twins: what tests of the runtime stand on. */
-import { vi } from 'vitest';
 import { memoryDisk } from '../../infra/memory/disk.ts';
 import { memoryLeaseStore, memoryLocks } from '../../infra/memory/lease-store.ts';
 import { memoryLog } from '../../infra/memory/log.ts';
@@ -7,14 +6,16 @@ import { memoryNotices } from '../../infra/memory/notices.ts';
 import { memoryRegistry } from '../../infra/memory/registry.ts';
 import { memoryStateStore } from '../../infra/memory/state-store.ts';
 import type { Bound } from '../../src/actor.ts';
-import { systemClock } from '../../src/clock.ts';
-import { encodeCommand } from '../../src/message/codec.ts';
-import type { Clock, Entry, Log, StateStore } from '../../src/ports.ts';
+import { parseAddress } from '../../src/message/address.ts';
+import { encodeCommand, type Sendable } from '../../src/message/codec.ts';
+import type { Acted, Action, Clock, Entry, Log, StateStore } from '../../src/ports.ts';
 import { systemRandom } from '../../src/random.ts';
 import { definitions } from '../../src/runtime/definition.ts';
 import { entryParts } from '../../src/runtime/ground.ts';
+import type { Live } from '../../src/runtime/live.ts';
 import { Replica } from '../../src/runtime/replica.ts';
 import type { Limits, Meters } from '../../src/runtime/site.ts';
+import { TestClock } from './test-clock.ts';
 
 export const COMMANDS = 'commands';
 export const EVENTS = 'events';
@@ -26,7 +27,15 @@ export type Counts = Record<'fenced' | 'redelivered' | 'recovered' | 'withoutLea
   readonly turns: string[];
 };
 /** `kill` ends it as kill -9 would: nothing it has under way is answered, no timer of it fires again. */
-export type Node = { readonly replica: Replica; readonly counts: Counts; readonly store: StateStore; kill(): void };
+export type Node = {
+  readonly replica: Replica;
+  readonly counts: Counts;
+  readonly store: StateStore;
+  live(id: string): Live | undefined;
+  act(id: string, action: Partial<Action> & Pick<Action, 'verb'>): Promise<Acted>;
+  drain(): Promise<void>;
+  kill(): void;
+};
 const limits: Limits = {
   mailboxMax: 64,
   inboxMax: 1_000,
@@ -42,7 +51,7 @@ const limits: Limits = {
 const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 export function fleet(bound: Bound, options: { readonly partitions?: number; readonly limits?: Partial<Limits>; readonly log?: Log } = {}) {
-  const clock = systemClock;
+  const clock = new TestClock();
   const random = systemRandom;
   const disk = memoryDisk(clock);
   const locks = memoryLocks(clock, 3);
@@ -82,11 +91,19 @@ export function fleet(bound: Bound, options: { readonly partitions?: number; rea
       },
       fatal: () => {},
     });
-    await made.start();
+    await clock.run(made.start());
     const node: Node = {
       replica: made,
       counts,
       store,
+      live: (id) => made.router.find(`till/${id}`)?.live,
+      act(id, action) {
+        const place = parseAddress(`till/${id}`, 'address');
+        const activation = 'code' in place ? undefined : made.router.spawn(place);
+        if (activation === undefined) throw new Error(`${id} cannot be resident`);
+        return clock.run(activation.act({ key: `k-${++acted}`, because: 'a test', ...action }));
+      },
+      drain: () => clock.run(made.drain()),
       kill() {
         life.over = true;
         member?.vanish();
@@ -98,9 +115,12 @@ export function fleet(bound: Bound, options: { readonly partitions?: number; rea
   }
 
   let sent = 0;
-  const send = (id: string, name: string, input: unknown, commandId = `c-${++sent}`) => {
-    const command = encodeCommand({ address: `till/${id}`, name, commandId, input, source: 'test', time: new Date().toISOString() });
-    log.produce(COMMANDS, command);
+  let acted = 0;
+  /** Its record, as a producer would write it. */
+  const record = (id: string, name: string, input: unknown, commandId: string, more: Partial<Sendable> = {}) =>
+    encodeCommand({ address: `till/${id}`, name, commandId, input, source: 'test', time: new Date(clock.now()).toISOString(), ...more });
+  const send = (id: string, name: string, input: unknown, commandId = `c-${++sent}`, more: Partial<Sendable> = {}) => {
+    log.produce(COMMANDS, record(id, name, input, commandId, more));
     return commandId;
   };
   const entry = async (id: string, commandId: string): Promise<Entry | undefined> => (await memoryView(id, commandId))?.entry;
@@ -112,14 +132,11 @@ export function fleet(bound: Bound, options: { readonly partitions?: number; rea
   }
   /** The outcome of a command once it is final, as its caller gets it. */
   const outcome = (id: string, commandId: string): Promise<Record<string, unknown>> =>
-    vi.waitFor(
-      async () => {
-        const known = await entry(id, commandId);
-        if (known?.status !== 'done' && known?.status !== 'refused') throw new Error(`${commandId} is ${known?.status ?? 'unknown'}`);
-        return JSON.parse(entryParts(known.text).outcome);
-      },
-      { timeout: 8_000, interval: 5 },
-    );
+    clock.until(async () => {
+      const known = await entry(id, commandId);
+      if (known?.status !== 'done' && known?.status !== 'refused') throw new Error(`${commandId} is ${known?.status ?? 'unknown'}`);
+      return JSON.parse(entryParts(known.text).outcome);
+    });
   const events = (id: string) => {
     const seen = new Map<number, { type: string; locusepoch: number; locuscommand: string; data: Record<string, unknown> }>();
     for (const record of log.records(EVENTS)) {
@@ -129,9 +146,12 @@ export function fleet(bound: Bound, options: { readonly partitions?: number; rea
     return [...seen].sort(([a], [b]) => a - b).map(([, event]) => event);
   };
   const stop = async () => {
-    await Promise.all(nodes.map((node) => node.replica.drain()));
+    await clock.run(Promise.all(nodes.map((node) => node.replica.drain())));
   };
-  return { replica, send, entry, outcome, events, view, log, disk, locks, stop, group: GROUP };
+  /** The offset committed for a partition of the commands topic. */
+  const committed = (partition = 0) => log.committed(GROUP, { topic: COMMANDS, partition });
+  const until = clock.until.bind(clock);
+  return { replica, record, send, entry, outcome, events, committed, view, log, disk, locks, clock, until, stop, group: GROUP };
 }
 
 /** Calls made before its life was over are not answered after it. */
@@ -150,7 +170,8 @@ function mortal<T extends object>(life: { readonly over: boolean }, it: T): T {
   });
 }
 const mortalClock = (life: { readonly over: boolean }, clock: Clock): Clock => ({
-  ...clock,
+  now: () => clock.now(),
+  monotonic: () => clock.monotonic(),
   after: (ms, wake, background) => clock.after(ms, () => (life.over ? undefined : wake()), background),
   soon: (wake) => clock.soon(() => (life.over ? undefined : wake())),
 });
