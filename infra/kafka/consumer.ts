@@ -1,10 +1,11 @@
 /** Commands from Kafka: a static member of its group, whose commits cover only what it holds at the moment of sending. */
-import { type Admin, type Cluster, type Consumer, KafkaJSError, KafkaJSNonRetriableError } from 'kafkajs';
+import type { Admin, Cluster, Consumer } from 'kafkajs';
 import { LocusError, why } from '../../src/errors.ts';
 import type { Clock, CommandLog, LogReader, TopicPartition } from '../../src/ports.ts';
 import { assigner } from './assigner.ts';
 import { type KafkaAccess, kafkaClient, RETRY } from './client.ts';
 import { nameOf } from './cursor.ts';
+import { KafkaJSError, KafkaJSNonRetriableError } from './kafka-errors.ts';
 import { adopt, type BrokerLink, type CommitTopics } from './patches.ts';
 import { Positions } from './positions.ts';
 
