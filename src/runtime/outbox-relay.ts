@@ -38,9 +38,7 @@ export class OutboxRelay {
     if (events.length === 0) return;
     this.#parcels.push({ events, acknowledged });
     this.#depth += events.length;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    this.#running ??= this.#run();
   }
 
   /** Resolves when all that was pushed so far is acknowledged, or publishing was stopped. */
@@ -58,12 +56,14 @@ export class OutboxRelay {
     while (this.#parcels.length > 0 && !this.#stopped) {
       const batch = this.#take();
       await this.#publish(batch.flatMap((parcel) => parcel.events));
-      if (this.#stopped) return;
+      if (this.#stopped) break;
       for (const { events, acknowledged } of batch) {
         this.#depth -= events.length;
         acknowledged(events.at(-1)?.seq ?? 0);
       }
     }
+    // In the tick of the last look: what is pushed after it must find nobody running.
+    this.#running = undefined;
   }
 
   #take(): readonly Parcel[] {
