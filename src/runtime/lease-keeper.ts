@@ -79,6 +79,7 @@ export class LeaseKeeper {
     const held = this.#held.get(address);
     if (held === undefined) return false;
     if (this.isFresh(address)) return true;
+    if (!this.#it.alive()) return false;
     const startedMs = this.#it.clock.monotonic();
     const [answer] = await this.#it.store.renew([{ address, holder: held.holder }], this.#it.ttlMs);
     this.#note(address, held, answer ?? 'no-quorum', startedMs);
