@@ -162,8 +162,8 @@ export class Delivery {
     this.freed();
     return true;
   }
-  #open(tracker: OffsetTracker, record: LogRecord, lane: 'customer' | 'bulk'): Slot {
-    const slot = tracker.open(record.offset, record.appendedMs);
+  #open(tracker: OffsetTracker, record: LogRecord, lane: 'customer' | 'bulk', last = record.offset): Slot {
+    const slot = tracker.open(record.offset, record.appendedMs, last);
     if (slot === undefined) throw new Error(`offset ${record.offset} is a repeat and was opened`);
     this.#inflight[lane]++;
     return slot;
@@ -184,8 +184,8 @@ export class Delivery {
   }
 
   /** A dead letter, acknowledged before the offset closes. */
-  #setAside(tracker: OffsetTracker, record: LogRecord, lane: 'customer' | 'bulk', it: Fault): boolean {
-    const slot = this.#open(tracker, record, lane);
+  #setAside(tracker: OffsetTracker, record: LogRecord, lane: 'customer' | 'bulk', it: Fault, last = record.offset): boolean {
+    const slot = this.#open(tracker, record, lane, last);
     void this.#deadLetter(record, it).then((written) => this.#close(slot, lane, written));
     return true;
   }
@@ -205,12 +205,14 @@ export class Delivery {
     const lane = this.#lanes.get(at.topic);
     if (tracker === undefined || lane === undefined || this.#draining) return false;
     if (to <= tracker.highest) return true;
-    const record: LogRecord = { ...at, offset: to, key: null, value: null, headers: {}, appendedMs: tracker.newestMs };
+    const first = Math.max(from, tracker.highest + 1);
+    const record: LogRecord = { ...at, offset: first, key: null, value: null, headers: {}, appendedMs: tracker.newestMs };
     return this.#setAside(
       tracker,
       record,
       lane,
-      fault('CODEC_UNSUPPORTED', 'compression', codec, `offsets ${from} to ${to} cannot be read: produce with gzip or none`),
+      fault('CODEC_UNSUPPORTED', 'compression', codec, `offsets ${first} to ${to} cannot be read: produce with gzip or none`),
+      to,
     );
   }
 

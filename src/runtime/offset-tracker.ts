@@ -26,10 +26,10 @@ export class OffsetTracker {
     this.newestMs = newestMs;
   }
 
-  /** Undefined: a repeat. It touches nothing, its first delivery closes the offset. */
-  open(offset: number, appendedMs: number): Slot | undefined {
+  /** Undefined: a repeat. It touches nothing, its first delivery closes the offset. `last` ends a run of offsets that closes as one. */
+  open(offset: number, appendedMs: number, last = offset): Slot | undefined {
     if (offset <= this.highest) return undefined;
-    this.highest = offset;
+    this.highest = last;
     if (appendedMs > this.newestMs) this.newestMs = appendedMs;
     const slot = { tracker: this, offset, closed: false };
     this.#open.push(slot);
