@@ -1,6 +1,6 @@
 /** Shares partitions out: each keeps what it had, and partition n of every lane topic goes to the same replica. */
 import { AssignerProtocol, type Cluster, type GroupMember, type PartitionAssigner } from 'kafkajs';
-import { KafkaJSNonRetriableError } from './kafka-errors.ts';
+import { KafkaJSNonRetriableError } from './hidden.ts';
 
 /** What a member says it owned, and when: a hint that only decides who keeps what. */
 export type Owned = { readonly generation: number; readonly partitions: readonly number[] };

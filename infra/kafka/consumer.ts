@@ -5,7 +5,7 @@ import type { Clock, CommandLog, LogReader, TopicPartition } from '../../src/por
 import { assigner } from './assigner.ts';
 import { type KafkaAccess, kafkaClient, RETRY } from './client.ts';
 import { nameOf } from './cursor.ts';
-import { KafkaJSError, KafkaJSNonRetriableError } from './kafka-errors.ts';
+import { KafkaJSError, KafkaJSNonRetriableError } from './hidden.ts';
 import { adopt, type BrokerLink, type CommitTopics } from './patches.ts';
 import { Positions } from './positions.ts';
 

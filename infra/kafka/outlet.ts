@@ -10,6 +10,8 @@ const BATCH_MESSAGES = 2_000;
 /** Brokers take 1 MiB per partition and batch unless told otherwise; all messages of a batch may go to one partition. */
 const BATCH_BYTES = 800 * 1024;
 const OVERHEAD_BYTES = 64;
+/** A broker that answers nothing is given up on: whoever waits for the write would rather know. */
+const WITHIN_MS = 10_000;
 
 type Call = { left: number; mayBeThere: boolean; readonly done: () => void; readonly failed: (error: LocusError) => void };
 type Waiting = { readonly topic: string; readonly message: Message; readonly call: Call };
@@ -66,7 +68,7 @@ export class Outlet {
     while (this.#queue.length > 0) {
       const batch = this.#take();
       try {
-        await (await this.#connected()).sendBatch({ acks: -1, topicMessages: byTopic(batch) });
+        await this.#inTime(this.#sendBatch(batch));
         for (const { call } of batch) {
           call.mayBeThere = true;
           if (--call.left === 0) call.done();
@@ -75,6 +77,18 @@ export class Outlet {
         this.#fail(batch, error);
       }
     }
+  }
+
+  async #sendBatch(batch: readonly Waiting[]): Promise<void> {
+    const producer = await this.#connected();
+    await producer.sendBatch({ acks: -1, topicMessages: byTopic(batch) });
+  }
+
+  #inTime(sent: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = this.#clock.after(WITHIN_MS, () => reject(new Error(`no answer within ${WITHIN_MS} ms`)));
+      sent.then(resolve, reject).finally(() => late.cancel());
+    });
   }
 
   #take(): readonly Waiting[] {

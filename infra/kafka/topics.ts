@@ -1,7 +1,8 @@
 /** Creates the topics that are missing and checks those that are there: a location must stay in its partition for ever. */
-import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { type Fault, fault, LocusError, sentence } from '../../src/errors.ts';
 import { type KafkaAccess, kafkaClient } from './client.ts';
+import { ConfigResourceTypes } from './hidden.ts';
 
 export type TopicsOptions = KafkaAccess & {
   /** Lane topics, customer first. */
