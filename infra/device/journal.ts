@@ -46,7 +46,10 @@ export type Journal = {
 
 export async function openJournal(path: string): Promise<Journal> {
   const file = await open(path, 'a+');
-  const before = await replay(file, path);
+  const before = await replay(file, path).catch(async (error: unknown) => {
+    await file.close();
+    throw error;
+  });
   let waiting: string[] = [];
   /** The sync that will carry what waits now. */
   let next: Promise<void> | undefined;

@@ -75,7 +75,12 @@ async function answer(world: World, request: IncomingMessage, response: ServerRe
   if (request.method === 'GET' && first === 'journal' && second === '') return stream(world.journalPath, response);
   if (
     first === 'admin' &&
-    (second === 'hold' || second === 'release' || second === 'holds' || second === 'fenced' || second === 'switches' || second === 'amnesia')
+    (second === 'hold' ||
+      second === 'release' ||
+      second === 'holds' ||
+      second === 'fenced' ||
+      second === 'switches' ||
+      second === 'amnesia')
   )
     return administer(world, second, request, response);
   if (route === 'POST dispense') return dispense(world, first, fields(await read(request)), response);
