@@ -1,10 +1,10 @@
 /** The partitions held now: where each begins, how far it is applied, and whether the store can be trusted for it. */
 import { every, pause } from '../clock.ts';
-import { why } from '../errors.ts';
+import { LocusError, why } from '../errors.ts';
 import type { Alarm, Begin, Bounds, Clock, CommandLog, Log, Registry, StateStore, TopicPartition } from '../ports.ts';
 import { OffsetTracker, startPosition } from './offset-tracker.ts';
 
-export type Refused = TopicPartition & { readonly code: string; readonly why: string; readonly bounds: Bounds | undefined };
+export type Refused = TopicPartition & { readonly code: string; readonly why: string };
 export type PartitionsOptions = {
   readonly store: StateStore;
   readonly registry: Registry;
@@ -27,10 +27,12 @@ export class Partitions {
   readonly #it: PartitionsOptions;
   readonly #trackers = new Map<string, (OffsetTracker | undefined)[]>();
   readonly #refused = new Map<string, Refused>();
-  /** Where an operator said that a refused partition goes on. */
-  readonly #accepted = new Map<string, number>();
+  /** Refused partitions of which an operator said that they are as they should be: why each was refused. */
+  readonly #accepted = new Map<string, string>();
   #log: Pick<CommandLog, 'commit' | 'again'> | undefined;
   #generation: string | undefined;
+  /** The latest that the store had, kept when the store has lost it: the next one must be above it. */
+  #known: string | undefined;
   #checking: Promise<void> | undefined;
   #committing: Promise<void> | undefined;
   #timer: Alarm | undefined;
@@ -42,8 +44,9 @@ export class Partitions {
   get count(): number {
     return this.#it.count;
   }
+  /** The latest one seen here. */
   get generation(): string {
-    return this.#generation ?? '';
+    return this.#known ?? '';
   }
   start(log: Pick<CommandLog, 'commit' | 'again'>): void {
     this.#log = log;
@@ -82,7 +85,7 @@ export class Partitions {
   async begin(at: TopicPartition, bounds: Bounds): Promise<Begin> {
     const begin = await this.#decide(at, bounds);
     if ('refused' in begin) {
-      this.#refused.set(nameOf(at), { ...at, code: begin.refused, why: begin.why, bounds });
+      this.#refused.set(nameOf(at), { ...at, code: begin.refused, why: begin.why });
       this.#it.log.error({ ...at, code: begin.refused, why: begin.why }, 'partition refused');
     }
     return begin;
@@ -98,9 +101,9 @@ export class Partitions {
             why: 'offsets are committed but the store has no generation: it is empty or another one. If that is as meant, accept the partition.',
           };
         if (this.#generation !== undefined && generation !== this.#generation) this.recheck();
-        this.#generation ??= generation;
+        this.#adopt(this.#generation ?? generation);
+        const accepted = await this.#accept(at, bounds, generation);
         const applied = await store.applied(this.#key(at));
-        const accepted = this.#accepted.get(nameOf(at));
         const begin = accepted === undefined ? startPosition(bounds, applied, store.life() ?? '') : { offset: accepted };
         if ('refused' in begin) return begin;
         if ('moved' in begin)
@@ -120,13 +123,24 @@ export class Partitions {
     }
   }
 
+  /** Where an accepted partition goes on. The store knows it from then on, so that the next owner is not refused. */
+  async #accept(at: TopicPartition, { committed, low, high }: Bounds, generation: string): Promise<number | undefined> {
+    const code = this.#accepted.get(nameOf(at));
+    if (code === undefined) return undefined;
+    const offset = code === 'CANARY' && committed !== undefined && committed >= low && committed <= high ? committed : low;
+    const written = await this.#it.store.setApplied(this.#key(at), offset, 0, generation, true);
+    if (written.kind !== 'ok') throw new LocusError('STORE_DOWN', `where it goes on was not written down: ${written.kind}`);
+    return offset;
+  }
+
   /** Lost: forgotten whole; late closes and commits of it have no effect. */
   end(at: TopicPartition): void {
     this.#refused.delete(nameOf(at));
+    this.#accepted.delete(nameOf(at));
     this.#forget(at);
   }
   refuse(at: TopicPartition, code: string, reason: string): void {
-    this.#refused.set(nameOf(at), { topic: at.topic, partition: at.partition, code, why: reason, bounds: undefined });
+    this.#refused.set(nameOf(at), { topic: at.topic, partition: at.partition, code, why: reason });
     this.#it.log.error({ ...plain(at), code, why: reason }, 'partition refused');
     this.#forget(at);
   }
@@ -164,7 +178,7 @@ export class Partitions {
               `the store had applied ${tracker.applied ?? 'nothing'} of it and now knows ${applied?.offset ?? 'nothing'}: it lost what it had acknowledged`,
             );
         }
-        this.#generation = generation;
+        this.#adopt(generation);
         log.warn({ generation: numberOf(generation), life: store.life() }, 'the store was checked anew');
         return;
       } catch (error) {
@@ -207,13 +221,7 @@ export class Partitions {
     const refused = this.#refused.get(nameOf(at));
     if (refused === undefined) return undefined;
     const generation = await this.raise();
-    const { bounds } = refused;
-    if (bounds !== undefined) {
-      const { committed, low, high } = bounds;
-      const goesOn = committed !== undefined && committed >= low && committed <= high && refused.code === 'CANARY' ? committed : low;
-      await this.#it.store.setApplied(this.#key(at), goesOn, 0, generation, true);
-      this.#accepted.set(nameOf(at), goesOn);
-    }
+    this.#accepted.set(nameOf(at), refused.code);
     await this.#log?.again(at);
     return generation;
   }
@@ -222,9 +230,14 @@ export class Partitions {
     const { store, registry } = this.#it;
     const standing = await store.generation();
     const seen = (await registry.list()).replicas.map((replica) => numberOf(replica.generation));
-    const number = Math.max(numberOf(standing), numberOf(this.#generation), ...seen) + 1;
-    this.#generation = await store.setGeneration(number, standing);
-    return this.#generation;
+    const number = Math.max(numberOf(standing), numberOf(this.#known), ...seen) + 1;
+    const raised = await store.setGeneration(number, standing);
+    this.#adopt(raised);
+    return raised;
+  }
+  #adopt(generation: string | undefined): void {
+    this.#generation = generation;
+    this.#known = generation ?? this.#known;
   }
 
   #key(at: TopicPartition) {

@@ -138,7 +138,10 @@ export function fleet(bound: Bound, options: { readonly partitions?: number; rea
       return JSON.parse(entryParts(known.text).outcome);
     });
   const events = (id: string) => {
-    const seen = new Map<number, { type: string; locusepoch: number; locuscommand: string; data: Record<string, unknown> }>();
+    const seen = new Map<
+      number,
+      { type: string; locusseq: number; locusepoch: number; locuscommand: string; data: Record<string, unknown> }
+    >();
     for (const record of log.records(EVENTS)) {
       const event = JSON.parse(Buffer.from(record.value ?? '').toString());
       if (event.subject === `till/${id}` && !seen.has(event.locusseq)) seen.set(event.locusseq, event);

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { EventText, LogWriter } from '../../src/ports.ts';
+import type { EventText } from '../../src/message/envelope.ts';
+import type { LogWriter } from '../../src/ports.ts';
 import { OutboxRelay } from '../../src/runtime/outbox-relay.ts';
 import { TestClock } from './test-clock.ts';
 
