@@ -8,6 +8,8 @@ const LONGEST_PAUSE_MS = 1_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 const KEEP_ALIVE_MS = 5_000;
 
+export const NO_CONNECTION = 'there is no connection to Redis';
+
 export type RedisOptions = {
   /** `redis://[user:password@]host:port[/db]`, `rediss://` for TLS. */
   readonly url: string;
@@ -20,18 +22,9 @@ export type RedisOptions = {
 
 /** A connection that was greeted: what the greeting learned is true of this connection and no other. */
 export type Live<T> = { readonly client: Redis; readonly learned: T };
-export type Connection<T> = {
-  /** Resolves once greeted; rejects with what the first attempt met. Afterwards it comes back by itself. */
-  start(): Promise<void>;
-  stop(): Promise<void>;
-  /** Undefined: nothing can be sent now. */
-  live(): Live<T> | undefined;
-  /** Gives up a connection that did not answer in time. */
-  drop(lost: Live<T>): void;
-};
 
 /** What every client here is built with: nothing is sent twice, nothing waits in a queue, nothing waits for ever (see DESIGN.md). */
-export const clientOptions = (commandTimeoutMs: number) => ({
+const clientOptions = (commandTimeoutMs: number) => ({
   lazyConnect: true,
   protocol: 2 as const,
   disableClientInfo: true,
@@ -44,91 +37,118 @@ export const clientOptions = (commandTimeoutMs: number) => ({
   connectTimeout: commandTimeoutMs,
   commandTimeout: commandTimeoutMs,
   keepAlive: KEEP_ALIVE_MS,
+  retryStrategy: () => null,
 });
 
 /** The server answered, and the answer was no: nothing was done. Any other rejection may have happened. */
 export const answered = (error: unknown): error is Error => error instanceof ReplyError;
 
-/** `greet` runs on each new connection before anybody sees it; `returned` is told of each but the first. */
-export function redisConnection<T>(
-  options: RedisOptions,
-  greet: (client: Redis) => Promise<T>,
-  returned: (live: Live<T>) => void,
-): Connection<T> {
-  const { clock, random, log } = options;
-  let now: Live<T> | undefined;
-  let running = false;
-  let pauseMs = FIRST_PAUSE_MS;
-  let alarm: Alarm | undefined;
+export class RedisConnection<T> {
+  readonly #options: RedisOptions;
+  readonly #greet: (client: Redis) => Promise<T>;
+  readonly #returned: (live: Live<T>) => void;
+  #now: Live<T> | undefined;
+  #running = false;
+  #pauseMs = FIRST_PAUSE_MS;
+  #alarm: Alarm | undefined;
 
-  async function connect(): Promise<void> {
-    const client = new Redis(options.url, {
-      ...clientOptions(options.commandTimeoutMs ?? COMMAND_TIMEOUT_MS),
-      retryStrategy: () => null,
-    });
+  /** `greet` runs on each new connection before anybody sees it; `returned` is told of each but the first. */
+  constructor(options: RedisOptions, greet: (client: Redis) => Promise<T>, returned: (live: Live<T>) => void = () => {}) {
+    this.#options = options;
+    this.#greet = greet;
+    this.#returned = returned;
+  }
+
+  /** Resolves once greeted; rejects with what the first attempt met. Afterwards it comes back by itself. */
+  async start(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      await this.#connect();
+    } catch (error) {
+      this.#running = false;
+      if (error instanceof LocusError) throw error;
+      throw new LocusError('STORE_DOWN', `Redis at ${place(this.#options.url)} cannot be reached`, { cause: error });
+    }
+  }
+  /** The same, but goes on trying after a first attempt that failed. */
+  async startPatiently(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    await this.#connect().catch((error: unknown) => this.#failed(error));
+  }
+  async stop(): Promise<void> {
+    this.#running = false;
+    this.#alarm?.cancel();
+    const last = this.#now;
+    this.#now = undefined;
+    last?.client.disconnect();
+  }
+  /** Undefined: nothing can be sent now. */
+  live(): Live<T> | undefined {
+    return this.#now?.client.status === 'ready' ? this.#now : undefined;
+  }
+  /** Gives up a connection that did not answer in time. */
+  drop(lost: Live<T>): void {
+    if (this.#now !== lost) return;
+    this.#now = undefined;
+    lost.client.disconnect();
+    if (!this.#running) return;
+    this.#options.log.warn({ redis: place(this.#options.url) }, 'connection to Redis lost');
+    this.#again();
+  }
+  /** Rejects with STORE_DOWN: it did not answer, or it answered no. */
+  async ask<R>(work: (client: Redis) => Promise<R>): Promise<R> {
+    const asked = this.live();
+    if (asked === undefined) throw new LocusError('STORE_DOWN', NO_CONNECTION);
+    try {
+      return await work(asked.client);
+    } catch (error) {
+      if (!answered(error)) this.drop(asked);
+      throw new LocusError('STORE_DOWN', 'Redis did not answer', { cause: error });
+    }
+  }
+
+  async #connect(): Promise<void> {
+    const { url, commandTimeoutMs = COMMAND_TIMEOUT_MS } = this.#options;
+    const client = new Redis(url, clientOptions(commandTimeoutMs));
     client.on('error', () => {});
     try {
       await client.connect();
-      const live = { client, learned: await greet(client) };
-      if (client.status !== 'ready' || !running) throw new Error('the connection was closed');
-      now = live;
-      client.once('close', () => drop(live));
+      const greeted = { client, learned: await this.#greet(client) };
+      if (client.status !== 'ready' || !this.#running) throw new Error('the connection was closed');
+      this.#now = greeted;
+      client.once('close', () => this.drop(greeted));
     } catch (error) {
       client.disconnect();
       throw error;
     }
   }
-
-  function drop(lost: Live<T>): void {
-    if (now !== lost) return;
-    now = undefined;
-    lost.client.disconnect();
-    if (!running) return;
-    log.warn({ redis: address(options.url) }, 'connection to Redis lost');
-    again();
-  }
-
-  function again(): void {
-    alarm = clock.after(pauseMs * (0.5 + random.next()), async () => {
+  #again(): void {
+    const { clock, random, log, url } = this.#options;
+    this.#alarm = clock.after(jittered(random, this.#pauseMs), async () => {
       try {
-        await connect();
-        pauseMs = FIRST_PAUSE_MS;
-        log.info({ redis: address(options.url) }, 'connection to Redis made anew');
-        if (now) returned(now);
+        await this.#connect();
       } catch (error) {
-        pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
-        log.warn({ redis: address(options.url), why: why(error) }, 'Redis cannot be reached');
-        if (running) again();
+        this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+        return this.#failed(error);
       }
+      this.#pauseMs = FIRST_PAUSE_MS;
+      log.info({ redis: place(url) }, 'connection to Redis made anew');
+      const live = this.live();
+      if (live) this.#returned(live);
     });
   }
-
-  return {
-    async start() {
-      if (running) return;
-      running = true;
-      try {
-        await connect();
-      } catch (error) {
-        running = false;
-        if (error instanceof LocusError) throw error;
-        throw new LocusError('STORE_DOWN', `Redis at ${address(options.url)} cannot be reached`, { cause: error });
-      }
-    },
-    async stop() {
-      running = false;
-      alarm?.cancel();
-      const last = now;
-      now = undefined;
-      last?.client.disconnect();
-    },
-    live: () => (now?.client.status === 'ready' ? now : undefined),
-    drop,
-  };
+  #failed(error: unknown): void {
+    if (!this.#running) return;
+    this.#options.log.warn({ redis: place(this.#options.url), why: why(error) }, 'Redis cannot be reached');
+    this.#again();
+  }
 }
 
+const jittered = (random: Random, ms: number): number => ms * (0.5 + random.next());
 /** Where, without the password. */
-function address(url: string): string {
+function place(url: string): string {
   const { host, pathname } = new URL(url);
   return `${host}${pathname}`;
 }

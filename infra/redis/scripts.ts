@@ -5,7 +5,7 @@ import { Command, type Redis } from 'ioredis';
 
 /** tsc copies no .lua: a program under dist/ reads them where they were written. */
 const beside = new URL('./lua/', import.meta.url);
-const folder = existsSync(beside) ? beside : new URL('../../../infra/redis/lua/', import.meta.url);
+export const luaFolder = existsSync(beside) ? beside : new URL('../../../infra/redis/lua/', import.meta.url);
 
 export type ScriptName =
   | 'append'
@@ -19,12 +19,12 @@ export type ScriptName =
   | 'published'
   | 'trim'
   | 'unmark';
-/** A file is called `<name>-<number of keys>.lua`. */
+/** The store's scripts; those of the lock nodes lie in a folder of their own. A file is called `<name>-<number of keys>.lua`. */
 type Script = { readonly keys: string; readonly text: string };
 const scripts = new Map<string, Script>(
-  readdirSync(folder).map((file) => {
-    const [, name = '', keys = ''] = /^(.+)-(\d)\.lua$/.exec(file) ?? [];
-    return [name, { keys, text: readFileSync(new URL(file, folder), 'utf8') }];
+  readdirSync(luaFolder).flatMap((file): [string, Script][] => {
+    const [, name, keys] = /^(.+)-(\d)\.lua$/.exec(file) ?? [];
+    return name && keys ? [[name, { keys, text: readFileSync(new URL(file, luaFolder), 'utf8') }]] : [];
   }),
 );
 

@@ -1,18 +1,17 @@
 /** The state store's connection and what may be asked through it: each script call ends as an answer or as a named trouble, never as a throw. */
-import { ReplyError } from 'ioredis';
 import { LocusError, why } from '../../src/errors.ts';
 import type { Down, Log, NewLife, Unanswered } from '../../src/ports.ts';
-import { answered, type Connection, type Live, type RedisOptions, redisConnection } from './connection.ts';
+import { answered, type Live, NO_CONNECTION, RedisConnection, type RedisOptions } from './connection.ts';
 import { checkPolicy, type Policy } from './policy.ts';
 import { evaluate, type Incarnation, lifeIn, loadScripts, reload, type ScriptName } from './scripts.ts';
 
-const DOWN: Down = { kind: 'down', why: 'there is no connection to Redis' };
+const DOWN: Down = { kind: 'down', why: NO_CONNECTION };
 const NEW_LIFE: NewLife = { kind: 'new-life' };
 export type Failure = Down | Unanswered | NewLife;
 /** What a script answered: text, or a list that begins with a word. */
 export type Answer = { readonly kind: 'answer'; readonly value: unknown } | Failure;
 
-export type Session = Pick<Connection<Incarnation>, 'start' | 'stop'> & {
+export type Session = Pick<RedisConnection<Incarnation>, 'start' | 'stop'> & {
   life(): string | undefined;
   /** Bound to `life`: under another one nothing is sent. */
   run(life: string, script: ScriptName, keys: readonly string[], values: readonly string[]): Promise<Answer>;
@@ -22,7 +21,7 @@ export type Session = Pick<Connection<Incarnation>, 'start' | 'stop'> & {
 
 export function redisSession(options: RedisOptions & Policy, returned: (life: string) => void): Session {
   const { log } = options;
-  const connection = redisConnection(
+  const connection = new RedisConnection(
     options,
     (client) => greet(client, options, log),
     (live) => returned(live.learned.life),
@@ -58,24 +57,15 @@ export function redisSession(options: RedisOptions & Policy, returned: (life: st
   }
 
   return {
-    start: connection.start,
-    stop: connection.stop,
+    start: () => connection.start(),
+    stop: () => connection.stop(),
     life: () => connection.live()?.learned.life,
     async run(life, script, keys, values) {
       const live = connection.live();
       if (live === undefined) return DOWN;
       return live.learned.life === life ? attempt(live, script, keys, values, false) : NEW_LIFE;
     },
-    async read(ask) {
-      const live = connection.live();
-      if (live === undefined) throw new LocusError('STORE_DOWN', DOWN.why);
-      try {
-        return await ask(live.client);
-      } catch (error) {
-        if (!(error instanceof ReplyError)) connection.drop(live);
-        throw new LocusError('STORE_DOWN', 'Redis did not answer a read', { cause: error });
-      }
-    },
+    read: (work) => connection.ask(work),
   };
 }
 

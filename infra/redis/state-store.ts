@@ -1,17 +1,18 @@
 /** The state store in Redis: one hash per location, every change one fenced Lua script with one write, bound to one life of the store. */
 import { LocusError } from '../../src/errors.ts';
 import type { Address } from '../../src/message/address.ts';
-import type { Claim, PartitionKey, StateStore } from '../../src/ports.ts';
+import type { Applied, Change, Claim, Committed, Entry, Inboxed, InboxItem, Located, PartitionKey, StateStore } from '../../src/ports.ts';
 import { commitValues } from './change.ts';
 import { claim } from './claim.ts';
 import type { RedisOptions } from './connection.ts';
-import { redisInbox } from './inbox.ts';
+import { type Inbox, redisInbox } from './inbox.ts';
 import {
   canaryKey,
   dirtyKey,
   entryField,
   eventField,
   GENERATION,
+  type InboxLane,
   inboxField,
   inboxKey,
   LAYOUT,
@@ -31,97 +32,136 @@ const TRIM_MAX = 1_000;
 
 export type RedisStateStoreOptions = RedisOptions & Policy;
 
-export function redisStateStore(options: RedisStateStoreOptions): StateStore {
-  const listeners: ((life: string) => void)[] = [];
-  const session = redisSession(options, (life) => listeners.forEach((heard) => void heard(life)));
-  const inbox = redisInbox(session);
-  const run = (claim: Claim, script: 'trim' | 'published' | 'mark' | 'unmark', keys: readonly string[], values: readonly string[]) =>
-    session.run(claim.life, script, keys, [String(claim.epoch), claim.generation, ...values]);
+export const redisStateStore = (options: RedisStateStoreOptions): StateStore => new RedisStateStore(options);
+
+class RedisStateStore implements StateStore {
+  readonly #options: RedisStateStoreOptions;
+  readonly #listeners: ((life: string) => void)[] = [];
+  readonly #session: Session;
+  readonly #inbox: Inbox;
+
+  constructor(options: RedisStateStoreOptions) {
+    this.#options = options;
+    this.#session = redisSession(options, (life) => this.#listeners.forEach((heard) => void heard(life)));
+    this.#inbox = redisInbox(this.#session);
+  }
+
+  start(): Promise<void> {
+    return this.#session.start();
+  }
+  stop(): Promise<void> {
+    return this.#session.stop();
+  }
+  life(): string | undefined {
+    return this.#session.life();
+  }
+  onReconnect(heard: (life: string) => void): void {
+    this.#listeners.push(heard);
+  }
+
+  async generation(): Promise<string | undefined> {
+    return (await this.#session.read((client) => client.get(GENERATION))) ?? undefined;
+  }
+  async setGeneration(number: number, instead: string | undefined): Promise<string> {
+    const made = `${number}:${this.#options.random.hex(8)}`;
+    const answer = await this.#session.run(this.#now(), 'generation', [GENERATION], [instead ?? '', made]);
+    if (answer.kind === 'answer') return (answer.value as string | null) ?? '';
+    throw new LocusError('STORE_DOWN', `Redis did not say which generation stands: ${answer.kind}`);
+  }
+  layout(name: string, figure: number): Promise<number> {
+    return this.#session.read(async (client) => {
+      await client.hsetnx(LAYOUT, name, figure);
+      return Number(await client.hget(LAYOUT, name));
+    });
+  }
+
+  claim(address: Address, owner: string, generation: string): ReturnType<StateStore['claim']> {
+    return claim(this.#session, address, owner, generation);
+  }
+  async commit(claim: Claim, change: Change): Promise<Committed> {
+    const keys = [locationKey(claim.address), GENERATION];
+    return committed(await this.#session.run(claim.life, 'commit', keys, commitValues(claim, change)));
+  }
+  recall(address: Address, commandIds: readonly string[]): ReturnType<StateStore['recall']> {
+    return recall(this.#session, address, commandIds);
+  }
+  read(address: Address): Promise<Located | undefined> {
+    return this.#session.read(async (client) => {
+      const fields = client.hmget(locationKey(address), 'e', 'o', ...LOCATED_FIELDS);
+      const counts = [client.zcard(inboxKey(address, 'customer')), client.zcard(inboxKey(address, 'bulk'))];
+      const [[epoch, owner, ...rest], [customer = 0, bulk = 0]] = await Promise.all([fields, Promise.all(counts)]);
+      if (!epoch && customer + bulk === 0) return undefined;
+      return unpackLocated(epoch ?? '0', owner ?? '', rest, customer, bulk);
+    });
+  }
+
+  append(address: Address, item: InboxItem, entry: Entry, generation: string): Promise<Inboxed> {
+    return this.#inbox.append(address, item, entry, generation);
+  }
+  inbox(address: Address, lane: InboxLane, limit: number): Promise<readonly InboxItem[]> {
+    return this.#inbox.inbox(address, lane, limit);
+  }
+  async trim(claim: Claim, what: Parameters<StateStore['trim']>[1]): ReturnType<StateStore['trim']> {
+    const names = [...(what.entries ?? []).map(entryField), ...(what.records ?? []).map(recordField)];
+    for (let seq = what.events?.from ?? 1; seq <= (what.events?.to ?? 0); seq++) names.push(eventField(seq));
+    for (const { lane, offset } of what.inbox ?? []) names.push(inboxField(lane, offset));
+    if (names.length > TRIM_MAX) throw new RangeError(`a trim of ${names.length} names: at most ${TRIM_MAX}, split it`);
+    const trimmed = fenced(await this.#fenced(claim, 'trim', [locationKey(claim.address), GENERATION], names));
+    if (trimmed.kind !== 'ok') return trimmed;
+    return (await this.#inbox.agree(claim.life, claim.address, what.inbox ?? [])) ?? OK;
+  }
+  aged(address: Address, cursor: string, entriesBeforeMs: number, recordsBeforeMs: number): ReturnType<StateStore['aged']> {
+    return aged(this.#session, address, cursor, entriesBeforeMs, recordsBeforeMs);
+  }
+  size(address: Address): Promise<number> {
+    return this.#session.read((client) => client.hlen(locationKey(address)));
+  }
+  async published(claim: Claim, seq: number): ReturnType<StateStore['published']> {
+    return fenced(await this.#fenced(claim, 'published', [locationKey(claim.address), GENERATION], [String(seq)]));
+  }
+
+  async mark(claim: Claim, partition: number): ReturnType<StateStore['mark']> {
+    const keys = [dirtyKey(partition), locationKey(claim.address), GENERATION];
+    return fenced(await this.#fenced(claim, 'mark', keys, [claim.address]));
+  }
+  async markInbox(address: Address, partition: number, generation: string): ReturnType<StateStore['markInbox']> {
+    return unfenced(await this.#session.run(this.#now(), 'mark-inbox', [dirtyKey(partition), GENERATION], [generation, address]));
+  }
+  async unmark(claim: Claim, partition: number): ReturnType<StateStore['unmark']> {
+    const inboxes = [inboxKey(claim.address, 'customer'), inboxKey(claim.address, 'bulk')];
+    const keys = [dirtyKey(partition), locationKey(claim.address), GENERATION, ...inboxes];
+    return unmarked(await this.#fenced(claim, 'unmark', keys, [claim.address]));
+  }
+  marked(partition: number): Promise<readonly Address[]> {
+    return this.#session.read((client) => client.zrange(dirtyKey(partition), '0', '-1'));
+  }
+
+  async setApplied(
+    key: PartitionKey,
+    offset: number,
+    newestMs: number,
+    generation: string,
+    accepted = false,
+  ): ReturnType<StateStore['setApplied']> {
+    const life = this.#now();
+    const values = [generation, life, String(offset), String(newestMs), accepted ? '1' : '0'];
+    return unfenced(await this.#session.run(life, 'applied', [canaryKey(key), GENERATION], values));
+  }
+  applied(key: PartitionKey): Promise<Applied | undefined> {
+    return this.#session.read(async (client) => {
+      const [offset, newest, life, generation] = await client.hmget(canaryKey(key), 'offset', 'newest', 'life', 'generation');
+      if (!offset || !life || !generation) return undefined;
+      return { offset: Number(offset), newestMs: Number(newest), life, generation };
+    });
+  }
+
+  #fenced(claim: Claim, script: 'trim' | 'published' | 'mark' | 'unmark', keys: readonly string[], values: readonly string[]) {
+    return this.#session.run(claim.life, script, keys, [String(claim.epoch), claim.generation, ...values]);
+  }
   /** For what carries no claim: the life of this moment, if there is one. */
-  const now = () => session.life() ?? '';
-
-  return {
-    start: session.start,
-    stop: session.stop,
-    life: session.life,
-    onReconnect: (heard) => void listeners.push(heard),
-
-    generation: async () => (await session.read((client) => client.get(GENERATION))) ?? undefined,
-    async setGeneration(number, instead) {
-      const made = `${number}:${options.random.hex(8)}`;
-      const answer = await session.run(now(), 'generation', [GENERATION], [instead ?? '', made]);
-      if (answer.kind === 'answer') return (answer.value as string | null) ?? '';
-      throw new LocusError('STORE_DOWN', `Redis did not say which generation stands: ${answer.kind}`);
-    },
-    layout: (name, figure) =>
-      session.read(async (client) => {
-        await client.hsetnx(LAYOUT, name, figure);
-        return Number(await client.hget(LAYOUT, name));
-      }),
-
-    claim: (address, owner, generation) => claim(session, address, owner, generation),
-    async commit(claim, change) {
-      const keys = [locationKey(claim.address), GENERATION];
-      return committed(await session.run(claim.life, 'commit', keys, commitValues(claim, change)));
-    },
-    recall: (address, commandIds) => recall(session, address, commandIds),
-    read: (address) =>
-      session.read(async (client) => {
-        const fields = client.hmget(locationKey(address), 'e', 'o', ...LOCATED_FIELDS);
-        const counts = [client.zcard(inboxKey(address, 'customer')), client.zcard(inboxKey(address, 'bulk'))];
-        const [[epoch, owner, ...rest], [customer = 0, bulk = 0]] = await Promise.all([fields, Promise.all(counts)]);
-        if (!epoch && customer + bulk === 0) return undefined;
-        return unpackLocated(epoch ?? '0', owner ?? '', rest, customer, bulk);
-      }),
-
-    append: inbox.append,
-    inbox: inbox.inbox,
-    async trim(claim, what) {
-      const names = [...(what.entries ?? []).map(entryField), ...(what.records ?? []).map(recordField)];
-      for (let seq = what.events?.from ?? 1; seq <= (what.events?.to ?? 0); seq++) names.push(eventField(seq));
-      for (const { lane, offset } of what.inbox ?? []) names.push(inboxField(lane, offset));
-      if (names.length > TRIM_MAX) throw new RangeError(`a trim of ${names.length} names: at most ${TRIM_MAX}, split it`);
-      const trimmed = fenced(await run(claim, 'trim', [locationKey(claim.address), GENERATION], names));
-      if (trimmed.kind !== 'ok') return trimmed;
-      return (await inbox.agree(claim.life, claim.address, what.inbox ?? [])) ?? OK;
-    },
-    aged: (address, cursor, entriesBeforeMs, recordsBeforeMs) => aged(session, address, cursor, entriesBeforeMs, recordsBeforeMs),
-    size: (address) => session.read((client) => client.hlen(locationKey(address))),
-    published: async (claim, seq) => fenced(await run(claim, 'published', [locationKey(claim.address), GENERATION], [String(seq)])),
-
-    async mark(claim, partition) {
-      const keys = [dirtyKey(partition), locationKey(claim.address), GENERATION];
-      return fenced(await run(claim, 'mark', keys, [claim.address]));
-    },
-    async markInbox(address, partition, generation) {
-      return unfenced(await session.run(now(), 'mark-inbox', [dirtyKey(partition), GENERATION], [generation, address]));
-    },
-    async unmark(claim, partition) {
-      const inboxes = [inboxKey(claim.address, 'customer'), inboxKey(claim.address, 'bulk')];
-      const keys = [dirtyKey(partition), locationKey(claim.address), GENERATION, ...inboxes];
-      return unmarked(await run(claim, 'unmark', keys, [claim.address]));
-    },
-    marked: (partition) => session.read((client) => client.zrange(dirtyKey(partition), '0', '-1')),
-
-    async setApplied(key, offset, newestMs, generation, accepted = false) {
-      const life = now();
-      return unfenced(
-        await session.run(life, 'applied', [canaryKey(key), GENERATION], [
-          generation,
-          life,
-          String(offset),
-          String(newestMs),
-          accepted ? '1' : '0',
-        ]),
-      );
-    },
-    applied: (key: PartitionKey) =>
-      session.read(async (client) => {
-        const [offset, newest, life, generation] = await client.hmget(canaryKey(key), 'offset', 'newest', 'life', 'generation');
-        if (!offset || !life || !generation) return undefined;
-        return { offset: Number(offset), newestMs: Number(newest), life, generation };
-      }),
-  };
+  #now(): string {
+    return this.#session.life() ?? '';
+  }
 }
 
 async function recall(session: Session, address: Address, commandIds: readonly string[]) {
