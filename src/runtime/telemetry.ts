@@ -1,8 +1,8 @@
 /** What a replica says of itself: log lines and metrics. The only file that knows pino and prom-client. */
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { pino } from 'pino';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Log } from '../ports.ts';
+import { every, systemClock } from '../clock.ts';
+import type { Clock, Log } from '../ports.ts';
 import { redacted } from './redaction.ts';
 import type { Meters } from './site.ts';
 
@@ -10,6 +10,7 @@ export type TelemetryOptions = {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
   readonly replica: string;
   readonly version: string;
+  readonly clock?: Clock;
   /** Where the lines go; default: standard output. */
   readonly write?: (line: string) => void;
 };
@@ -43,12 +44,12 @@ const readings = {
 const FAST_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const SLOW_S = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60];
 
-export function telemetry({ level, replica, version, write }: TelemetryOptions): Telemetry {
+export function telemetry({ level, replica, version, clock = systemClock, write }: TelemetryOptions): Telemetry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const info = { name: 'locus_build_info', help: 'Always 1; its labels say what runs.', labelNames: ['version', 'node', 'replica'] };
   new Gauge({ ...info, registers: [registry] }).set({ version, node: process.version, replica }, 1);
-  const stopLag = watchEventLoop(registry);
+  const stopLag = watchEventLoop(registry, clock);
   const seconds = histograms(registry);
   return {
     log: logTo(level, replica, write),
@@ -164,15 +165,21 @@ function metersOf(registry: Registry, seconds: Seconds): Meters {
   };
 }
 
-/** The worst delay of the event loop since the last scrape. */
-function watchEventLoop(registry: Registry): () => void {
-  const RESOLUTION_MS = 20;
-  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  delay.enable();
-  gauge(registry, 'locus_event_loop_lag_seconds', 'Worst delay of the event loop since the last scrape.', () => {
-    const worstMs = delay.max / 1e6 - RESOLUTION_MS;
-    delay.reset();
-    return Math.max(0, worstMs) / 1_000;
+const LAG_EVERY_MS = 100;
+/** How late a timer came at worst since the last scrape. */
+function watchEventLoop(registry: Registry, clock: Clock): () => void {
+  let worstMs = 0;
+  let lastMs = clock.monotonic();
+  const look = () => {
+    const nowMs = clock.monotonic();
+    worstMs = Math.max(worstMs, nowMs - lastMs - LAG_EVERY_MS);
+    lastMs = nowMs;
+  };
+  const alarm = every(clock, LAG_EVERY_MS, look, () => {});
+  gauge(registry, 'locus_event_loop_lag_seconds', 'How late a timer came at worst since the last scrape.', () => {
+    const seconds = worstMs / 1_000;
+    worstMs = 0;
+    return seconds;
   });
-  return () => delay.disable();
+  return () => alarm.cancel();
 }

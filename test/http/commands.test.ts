@@ -17,13 +17,13 @@ async function setup(answers: Partial<Desk> = {}) {
   const http = await startHttp({ host: '127.0.0.1', port: 0, desk, log });
   ends.push(() => http.stop());
   const get = (path: string, headers: Record<string, string> = {}) => fetch(`${http.url}${path}`, { headers });
-  const post = (path: string, body: BodyInit | null, headers: Record<string, string> = {}) =>
+  const post = (path: string, body: string | Uint8Array<ArrayBuffer> | null, headers: Record<string, string> = {}) =>
     fetch(`${http.url}${path}`, {
       method: 'POST',
       body,
       headers: { 'content-type': 'application/json', 'idempotency-key': 'c1', ...headers },
     });
-  const dispense = (headers: Record<string, string> = {}, body: BodyInit | null = '{"amount":60}') =>
+  const dispense = (headers: Record<string, string> = {}, body: string | Uint8Array<ArrayBuffer> | null = '{"amount":60}') =>
     post('/v1/cash-location/a/dispense', body, headers);
   return { url: http.url, asked, lines, get, post, dispense };
 }
@@ -158,7 +158,7 @@ describe('posting a command', () => {
 });
 
 describe('a bad request', () => {
-  type Bad = { readonly path?: string; readonly headers?: Record<string, string>; readonly body?: BodyInit | null };
+  type Bad = { readonly path?: string; readonly headers?: Record<string, string>; readonly body?: string | Uint8Array<ArrayBuffer> | null };
   const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
   it.each<[string, Bad, number, string, string]>([
     ['a key that begins with ~', { headers: { 'idempotency-key': '~op/1' } }, 400, 'COMMAND_ID_INVALID', 'idempotency-key'],
@@ -170,7 +170,7 @@ describe('a bad request', () => {
     ['a slash in an id', { path: '/v1/cash/a%2Fb/open' }, 400, 'ADDRESS_INVALID', 'path'],
     ['malformed JSON', { body: '{"amount":' }, 400, 'JSON_INVALID', 'body'],
     ['no body', { body: null }, 400, 'JSON_INVALID', 'body'],
-    ['bytes that are not UTF-8', { body: Buffer.from([0x7b, 0xff, 0x7d]) }, 400, 'JSON_INVALID', 'body'],
+    ['bytes that are not UTF-8', { body: Uint8Array.of(0x7b, 0xff, 0x7d) }, 400, 'JSON_INVALID', 'body'],
     ['a number no double holds', { body: '{"amount":1e999}' }, 400, 'JSON_INVALID', 'input.amount'],
     ['JSON 33 deep', { body: nested(33) }, 400, 'JSON_TOO_DEEP', 'input'],
     ['JSON 100,000 deep', { body: '['.repeat(100_000) }, 400, 'JSON_INVALID', 'body'],
