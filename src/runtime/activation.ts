@@ -7,7 +7,7 @@ import { jitter } from '../random.ts';
 import { groundOf, type Intent } from './ground.ts';
 import type { Control, Live } from './live.ts';
 import { operate } from './operator.ts';
-import { hear, probe, recover, run } from './recovery.ts';
+import { ask, hear, probe, recover, run } from './recovery.ts';
 import { arm, recall, serve } from './serve.ts';
 import type { Site } from './site.ts';
 import { trim, trimEvents } from './trimming.ts';
@@ -88,7 +88,10 @@ export class Activation {
     if (this.live.phase === 'stopped') {
       stop(this.#reference);
       this.#gone(this);
-    } else this.wake();
+      return;
+    }
+    this.#wakeLater();
+    this.wake();
   }
 
   async #step(): Promise<void> {
@@ -106,7 +109,6 @@ export class Activation {
     if (served.kind === 'reclaim') return this.#reclaim(served.why);
     if (served.kind === 'runs') run(this.#site, live, served.intent);
     await trim(this.#site, live);
-    this.#wakeLater();
   }
 
   async #activate(): Promise<void> {
@@ -125,7 +127,11 @@ export class Activation {
     if (marked.kind !== 'ok') return this.#backOff();
     live.claim = claimed.claim;
     live.ground = groundOf(live.definition, live.place.id, claimed);
-    live.inbox = { ...claimed.inbox };
+    // Something may have been written into the inbox since it was claimed: to count too many is harmless, too few would leave it lying.
+    live.inbox = {
+      customer: Math.max(live.inbox.customer, claimed.inbox.customer),
+      bulk: Math.max(live.inbox.bulk, claimed.inbox.bulk),
+    };
     live.published = claimed.published;
     live.trimmed = claimed.published;
     live.opened = false;
@@ -157,6 +163,7 @@ export class Activation {
     const { acted, next } = await operate(site, live, control.action, replays ? await recall(site, live, [parked]) : new Map());
     control.acted(acted);
     if (next.kind === 'runs') run(site, live, next.intent);
+    if (next.kind === 'asks') ask(site, live, next.intent);
     if (next.kind === 'reclaim') await this.#reclaim(next.why);
   }
 
@@ -175,7 +182,7 @@ export class Activation {
     live.claim = undefined;
     live.leaseLost = false;
     live.to('activating');
-    live.alarm?.cancel();
+    live.asking?.cancel();
     await this.#backOff();
   }
   async #backOff(): Promise<void> {
@@ -197,6 +204,7 @@ export class Activation {
     const { live } = this;
     if (live.phase !== 'draining') live.to('draining');
     live.alarm?.cancel();
+    live.asking?.cancel();
     if (live.claim !== undefined && live.leaving !== 'revoked' && live.published === live.ground?.seq) {
       await trimEvents(site, live, 1);
       await site.store.published(live.claim, live.published);

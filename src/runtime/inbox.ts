@@ -28,6 +28,8 @@ export function offer(site: Site, live: Live, waiting: Waiting): boolean {
 
 /** Moves what waits too long in memory into the inbox; true: something was moved. */
 export function relieve(site: Site, live: Live): boolean {
+  // Some of what a step has in hand may come back: what came later must not be written down before it.
+  if (live.serving) return false;
   const before = site.clock.monotonic() - site.limits.inboxAfterMs;
   let moved = false;
   for (const lane of LANES) {

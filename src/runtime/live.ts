@@ -5,7 +5,7 @@ import type { Acted, Action, Alarm, Claim } from '../ports.ts';
 import type { Definition } from './definition.ts';
 import type { Draft, Pen } from './draft.ts';
 import type { Report } from './effects.ts';
-import { type Ground, held, type Intent } from './ground.ts';
+import { type Evidence, type Ground, held, type Intent } from './ground.ts';
 import { Mailbox, type Waiting } from './mailbox.ts';
 
 export type Phase = 'activating' | 'active' | 'draining' | 'stopped';
@@ -40,6 +40,8 @@ export class Live {
   inbox = { customer: 0, bulk: 0 };
   /** On their way into the inbox, in order. */
   appending: Waiting[] = [];
+  /** A step has commands in hand that may go back to the mailbox. */
+  serving = false;
   /** The effect that runs or is probed for the first time: customers and bulk wait for it. */
   running: Intent | undefined;
   /** What the outside called itself, under this claim; `opened` says that it was asked. */
@@ -61,9 +63,12 @@ export class Live {
   leaving: 'revoked' | 'idle' | 'evicted' | undefined;
   leaseLost = false;
   reclaims = 0;
+  /** Wakes it when a wait is over that ends by itself. */
   alarm: Alarm | undefined;
+  /** The next question about an intent in doubt. */
+  asking: Alarm | undefined;
   /** The last effect settled here, to judge an answer that comes late. */
-  lastSettled: { readonly commandId: string; readonly evidence: string } | undefined;
+  lastSettled: { readonly commandId: string; readonly evidence: Evidence } | undefined;
   wake: () => void = () => {};
   #phase: Phase = 'activating';
 

@@ -11,11 +11,16 @@ import type { Site } from './site.ts';
 import { causeOf, decide, refuseWith, settle } from './turn.ts';
 
 type Refusal = { readonly code: Code; readonly why: string };
-type Done = { readonly intent?: Intent; readonly settled?: Intent };
+type Done = {
+  readonly intent?: Intent;
+  /** To be asked about. */
+  readonly asks?: Intent;
+  readonly settled?: { readonly intent: Intent; readonly evidence: Evidence };
+};
 const no = (code: Code, why: string): Refusal => ({ code, why });
 const refusal = ({ code, why }: Refusal): Acted => ({ kind: 'refused', code, why });
 
-export type Operated = { readonly acted: Acted; readonly next: Next | { readonly kind: 'runs'; readonly intent: Intent } };
+export type Operated = { readonly acted: Acted; readonly next: Next | { readonly kind: 'runs' | 'asks'; readonly intent: Intent } };
 const ON: Next = { kind: 'on' };
 
 export async function operate(site: Site, live: Live, action: Action, found: Found): Promise<Operated> {
@@ -53,12 +58,16 @@ export async function operate(site: Site, live: Live, action: Action, found: Fou
   }
   site.log.warn({ address: live.address, verb: action.verb, commandId: action.commandId, because: action.because }, 'an operator acted');
   if (done.settled !== undefined) {
-    site.evidence.settled(live.address, done.settled.commandId);
-    notify(site, done.settled.notify, live.address, done.settled.commandId);
-    if (done.settled.doubtSinceMs !== undefined) site.meters.doubted(-1);
+    const { intent, evidence } = done.settled;
+    live.lastSettled = { commandId: intent.commandId, evidence };
+    site.evidence.settled(live.address, intent.commandId);
+    notify(site, intent.notify, live.address, intent.commandId);
+    if (intent.doubtSinceMs !== undefined) site.meters.doubted(-1);
   }
   if (action.verb === 'evict') live.leaving ??= 'evicted';
-  return { acted: { kind: 'acted', text }, next: done.intent === undefined ? ON : { kind: 'runs', intent: done.intent } };
+  const acted: Acted = { kind: 'acted', text };
+  if (done.asks !== undefined) return { acted, next: { kind: 'asks', intent: done.asks } };
+  return { acted, next: done.intent === undefined ? ON : { kind: 'runs', intent: done.intent } };
 }
 
 function apply(live: Live, draft: Draft, action: Action, found: Found): Done | Refusal {
@@ -87,12 +96,12 @@ function unfreeze(live: Live, draft: Draft): Done | Refusal {
   const intent = draft.intent;
   if (intent?.unbooked === undefined) {
     draft.setFrozen(undefined);
-    return {};
+    return intent === undefined ? {} : { asks: intent };
   }
   const settled = settle(draft, intent, intent.unbooked);
   if (settled.kind === 'unbooked') return no('CONFLICT', `the evidence of ${intent.commandId} still cannot be booked: ${settled.error}`);
   draft.setFrozen(undefined);
-  return { settled: intent };
+  return { settled: { intent, evidence: intent.unbooked } };
 }
 
 function settleBy(draft: Draft, action: Action): Done | Refusal {
@@ -103,7 +112,9 @@ function settleBy(draft: Draft, action: Action): Done | Refusal {
   if (evidence === undefined)
     return no('INPUT_INVALID', 'evidence must be {"status":"confirmed","result":…} or {"status":"failed","code":"…"}');
   const settled = settle(draft, intent, evidence);
-  return settled.kind === 'booked' ? { settled: intent } : no('INPUT_INVALID', `this evidence cannot be booked: ${settled.error}`);
+  return settled.kind === 'booked'
+    ? { settled: { intent, evidence } }
+    : no('INPUT_INVALID', `this evidence cannot be booked: ${settled.error}`);
 }
 
 function parkedOne(live: Live, draft: Draft, action: Action, found: Found): Done | Refusal {

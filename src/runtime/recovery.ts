@@ -1,4 +1,5 @@
 /** What follows a call to the outside: booking evidence, recording doubt, asking again, and refusing to guess. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Fence } from '../actor.ts';
 import { commit, notify, type Result } from './commit.ts';
 import { Draft } from './draft.ts';
@@ -35,6 +36,14 @@ export function probe(site: Site, live: Live, intent: Intent): void {
   });
 }
 
+/** The first question about an intent: customers and bulk wait for its answer. */
+export function ask(site: Site, live: Live, intent: Intent): void {
+  if (live.running !== undefined) return;
+  live.running = intent;
+  site.meters.opened(1);
+  probe(site, live, intent);
+}
+
 /** Evidence that finds no activation to settle it is kept: it stays true under any epoch. */
 function afterwards(site: Site, live: Live, intent: Intent, report: Report): void {
   if (live.phase === 'stopped' && report.kind === 'evidence') site.evidence.keep(live.address, intent, report.evidence);
@@ -63,7 +72,8 @@ export async function hear(
     if (verdict !== undefined) return verdict;
   }
   if (by === 'late') return ON;
-  if (open.doubtSinceMs !== undefined && by === 'probe') return askLater(site, live, open);
+  // In doubt already: a run whose claim was lost meanwhile adds nothing, the question asked since stands.
+  if (open.doubtSinceMs !== undefined) return by === 'probe' ? askLater(site, live, open) : ON;
   return enterDoubt(site, live, open, by);
 }
 
@@ -84,7 +94,7 @@ export async function book(site: Site, live: Live, intent: Intent, evidence: Evi
   if (intent.doubtSinceMs !== undefined) site.meters.doubted(-1);
   // An intent of an earlier claim was left open by whoever died or was fenced.
   if (live.claim !== undefined && intent.fence.epoch < live.claim.epoch) site.meters.recovered();
-  live.lastSettled = { commandId: intent.commandId, evidence: JSON.stringify(evidence) };
+  live.lastSettled = { commandId: intent.commandId, evidence };
   notify(site, intent.notify, live.address, intent.commandId);
   return ON;
 }
@@ -94,8 +104,10 @@ function ended(site: Site, live: Live, intent: Intent): void {
     live.running = undefined;
     site.meters.opened(-1);
   }
+  const open = live.ground?.intent;
+  if (open !== undefined && open.commandId !== intent.commandId) return;
   live.probes = 0;
-  live.alarm?.cancel();
+  live.asking?.cancel();
 }
 
 /** Nothing is known: that is recorded first, so that the question is asked under a fence above the run's. */
@@ -119,7 +131,7 @@ function askLater(site: Site, live: Live, intent: Intent): Next {
   const probes = live.probes + 1;
   ended(site, live, intent);
   live.probes = probes;
-  live.alarm = site.clock.after(backOffMs(probes), () => {
+  live.asking = site.clock.after(backOffMs(probes), () => {
     live.control.push({ kind: 'probe', intent });
     live.wake();
   });
@@ -142,7 +154,7 @@ export async function recover(site: Site, live: Live): Promise<Next> {
 }
 
 /** An outside that obeys a fence above ours: either we are not the owner any more, or the store has lost what it once issued. */
-async function judgeFence(site: Site, live: Live, highest: Fence): Promise<Next | undefined> {
+export async function judgeFence(site: Site, live: Live, highest: Fence): Promise<Next | undefined> {
   if (live.claim === undefined || !above(highest, live.fence())) return undefined;
   const located = await site.store.read(live.address);
   const epoch = located?.epoch ?? 0;
@@ -158,9 +170,8 @@ async function judgeFence(site: Site, live: Live, highest: Fence): Promise<Next 
 /** An answer for an effect that is settled already: the same is a repeat, another is a contradiction that a person must look at. */
 async function compare(site: Site, live: Live, intent: Intent, evidence: Evidence): Promise<Next> {
   const { lastSettled } = live;
-  if (live.ground === undefined || lastSettled?.commandId !== intent.commandId || lastSettled.evidence === JSON.stringify(evidence))
-    return ON;
-  const detail = `${intent.commandId} was settled as ${lastSettled.evidence}, a later answer says ${JSON.stringify(evidence)}`;
+  if (live.ground === undefined || lastSettled?.commandId !== intent.commandId || agree(lastSettled.evidence, evidence)) return ON;
+  const detail = `${intent.commandId} was settled as ${JSON.stringify(lastSettled.evidence)}, a later answer says ${JSON.stringify(evidence)}`;
   return freeze(
     site,
     live,
@@ -168,6 +179,9 @@ async function compare(site: Site, live: Live, intent: Intent, evidence: Evidenc
     { type: 'EvidenceConflict', intent, evidence },
   );
 }
+
+/** Two failures agree, whatever they call it: nothing happened. */
+const agree = (a: Evidence, b: Evidence): boolean => (a.status === 'failed' && b.status === 'failed') || isDeepStrictEqual(a, b);
 
 async function freeze(site: Site, live: Live, frozen: Frozen, event?: { type: string; intent: Intent; evidence: Evidence }): Promise<Next> {
   if (live.ground === undefined) return ON;

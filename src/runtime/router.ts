@@ -78,7 +78,7 @@ export class Router {
   relieve(): void {
     for (const activation of this.#waiting) {
       const { live } = activation;
-      if (live.mailbox.length === 0) this.#waiting.delete(activation);
+      if (live.mailbox.length === 0 && !live.serving) this.#waiting.delete(activation);
       else if (live.leaving === undefined && relieve(this.#site, live)) this.#site.freed();
     }
   }

@@ -5,10 +5,10 @@ import type { InboxItem } from '../ports.ts';
 import { commit, judge, notify, type Result } from './commit.ts';
 import { checkInput } from './definition.ts';
 import { Draft, type Found } from './draft.ts';
-import { above } from './effects.ts';
 import { entryParts, type Intent } from './ground.ts';
 import type { Live } from './live.ts';
-import type { Waiting } from './mailbox.ts';
+import type { Verdict, Waiting } from './mailbox.ts';
+import { judgeFence } from './recovery.ts';
 import type { Site } from './site.ts';
 import { ATTEMPTS, remedy } from './supervision.ts';
 import { decide, park } from './turn.ts';
@@ -43,9 +43,11 @@ export async function serve(site: Site, live: Live): Promise<Served> {
   if (batch.length === 0) return SERVED;
   const left: Waiting[] = [...batch];
   let served: Served;
+  live.serving = true;
   try {
     served = await turns(site, live, left);
   } finally {
+    live.serving = false;
     // What no turn has decided waits on, before whatever came since. Inbox items are in the store anyway.
     if (stored.length === 0 && left.length > 0) live.mailbox.putBack(left);
   }
@@ -86,6 +88,11 @@ function fill(site: Site, live: Live, batch: readonly Waiting[], found: Found): 
     const { command } = waiting;
     // A batch holds a commandId once: the second is judged against what the first has made durable.
     if (draft.fields > FIELDS_MAX || draft.holds(command.commandId)) return cut();
+    if (draft.intent?.commandId === command.commandId) {
+      taken.push(waiting);
+      draft.verdicts.push({ waiting, verdict: standing(draft.intent, command) });
+      continue;
+    }
     const mark = draft.mark();
     const decision = decide(draft, command, found, live.witness);
     switch (decision.kind) {
@@ -109,6 +116,10 @@ function fill(site: Site, live: Live, batch: readonly Waiting[], found: Found): 
   return cut();
 }
 
+/** The verdict on a record whose commandId stands for the open intent: deciding it again would refuse what may have happened. */
+const standing = (intent: Intent, command: Command): Verdict =>
+  intent.hash !== command.hash ? 'id-reused' : intent.doubtSinceMs === undefined ? 'intended' : 'in-doubt';
+
 /** Before the first intent of a claim: permission is fresh, and the outside knows our fence. If not, no intent is committed and the command waits. */
 export async function arm(site: Site, live: Live, effect: string): Promise<Served | 'armed'> {
   if (!(await site.leases.fresh(live.address))) return waitABit(site, live);
@@ -117,9 +128,8 @@ export async function arm(site: Site, live: Live, effect: string): Promise<Serve
   const answer = await site.effects.open(live.definition, live.address, effect, fence);
   if (answer === undefined) return waitABit(site, live);
   if ('highest' in answer) {
-    if (above(answer.highest, fence))
-      site.log.warn({ address: live.address, highest: answer.highest, fence }, 'the outside obeys a higher fence');
-    return { kind: 'reclaim', why: 'the outside obeys a higher fence' };
+    const next = await judgeFence(site, live, answer.highest);
+    return next === undefined || next.kind === 'on' ? waitABit(site, live) : next;
   }
   live.witness = answer.witness;
   live.opened = true;
@@ -174,10 +184,10 @@ function turnAway(site: Site, live: Live, left: Waiting[], { offenders }: Extrac
 
 function tell(site: Site, live: Live, draft: Draft): void {
   for (const { waiting, verdict } of draft.verdicts) finish(site, live, waiting, verdict);
-  live.failing = undefined;
 }
 function finish(site: Site, live: Live, waiting: Waiting, verdict: Parameters<Waiting['conclude']>[0]): void {
   const { command } = waiting;
+  if (live.failing?.commandId === command.commandId) live.failing = undefined;
   site.meters.turn(command.type, verdict, command.lane);
   waiting.conclude(verdict);
   if (verdict !== 'intended') notify(site, command.notify, live.address, command.commandId);
