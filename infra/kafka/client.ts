@@ -26,7 +26,7 @@ export function kafkaClient({ brokers, clientId, log }: KafkaAccess): Kafka {
 }
 
 /** What happens in every rebalance, though kafkajs calls it an error. */
-const ORDINARY = /rebalanc|re-join|not aware of this member|coordinator is not aware|Limiting retries/i;
+const ORDINARY = /rebalanc|re-join|not aware of this member|coordinator is loading/i;
 
 /** kafkajs retries most of what it reports: what it gives up on reaches us as a rejection or a crash, and is told there. */
 function write(log: Log, { namespace, level, log: { message, timestamp: _, logger: __, ...fields } }: LogEntry): void {
@@ -35,6 +35,8 @@ function write(log: Log, { namespace, level, log: { message, timestamp: _, logge
 }
 
 function kindOf(level: logLevel, text: string): keyof Log {
+  // The outlet replaces a producer that gave up, which keeps what the limit would endanger.
+  if (text.startsWith('Limiting retries')) return 'debug';
   if (level === logLevel.ERROR) return ORDINARY.test(text) ? 'info' : 'warn';
   return level === logLevel.WARN ? 'info' : 'debug';
 }

@@ -56,9 +56,7 @@ export class Outlet {
     return new Promise((done, failed) => {
       const call: Call = { left: messages.length, mayBeThere: false, done, failed };
       for (const message of messages) this.#queue.push({ topic, message, call });
-      this.#sending ??= this.#sendAll().finally(() => {
-        this.#sending = undefined;
-      });
+      this.#sending ??= this.#sendAll();
     });
   }
 
@@ -77,6 +75,8 @@ export class Outlet {
         this.#fail(batch, error);
       }
     }
+    // In the same breath as the last look at the queue: who sends next starts anew.
+    this.#sending = undefined;
   }
 
   async #sendBatch(batch: readonly Waiting[]): Promise<void> {

@@ -32,8 +32,9 @@ export async function decodeAround(raw: Buffer, decode: (raw: Buffer) => Promise
   const found = emptied(raw);
   const fetched = await decode(raw);
   for (const one of found) {
-    const topic = fetched.responses.find((response) => response.topicName === one.topic);
-    const messages = topic?.partitions.find((partition) => partition.partition === one.partition)?.messages;
+    // kafkajs shuffles what it asks for, so that one topic may stand in several answers.
+    const answers = fetched.responses.filter((response) => response.topicName === one.topic).flatMap((response) => response.partitions);
+    const messages = answers.find((answer) => answer.partition === one.partition)?.messages;
     messages?.push(placeholder(one));
     messages?.sort((a, b) => Number(a.offset) - Number(b.offset));
   }

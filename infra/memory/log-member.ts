@@ -41,7 +41,7 @@ export class Member implements CommandLog, GroupMember {
   #state: 'new' | 'up' | 'held' | 'over' = 'new';
   #heartbeat: Alarm | undefined;
   #readingSoon = false;
-  #begins: Promise<void> = Promise.resolve();
+  #rounds: Promise<void> = Promise.resolve();
 
   constructor(world: World, options: MemberOptions) {
     this.#world = world;
@@ -79,7 +79,7 @@ export class Member implements CommandLog, GroupMember {
 
   async again(at: TopicPartition): Promise<void> {
     const cursor = this.#cursors.get(nameOf(at));
-    if (cursor !== undefined && cursor.state !== 'beginning') await this.#begin(cursor);
+    if (cursor !== undefined && cursor.state !== 'beginning') await this.#begin([cursor]);
   }
 
   async commit(offsets: readonly (TopicPartition & { readonly offset: number })[]): Promise<void> {
@@ -128,11 +128,9 @@ export class Member implements CommandLog, GroupMember {
     const gained = now.filter((at) => !this.#cursors.has(nameOf(at)));
     for (const cursor of this.#cursors.values()) if (cursor.state !== 'beginning') cursor.position = this.#reader.next(cursor.at);
     this.#reader.assigned(partitions);
-    for (const at of gained) {
-      const cursor: Cursor = { at, state: 'beginning', position: 0, committed: 0 };
-      this.#cursors.set(nameOf(at), cursor);
-      void this.#begin(cursor);
-    }
+    const cursors = gained.map((at): Cursor => ({ at, state: 'beginning', position: 0, committed: 0 }));
+    for (const cursor of cursors) this.#cursors.set(nameOf(cursor.at), cursor);
+    void this.#begin(cursors);
     this.#readSoon();
   }
 
@@ -145,14 +143,16 @@ export class Member implements CommandLog, GroupMember {
 
   // ── Reading ──
 
-  /** One at a time: a partition that was lost and is back is not begun before its former beginning has answered. */
-  #begin(cursor: Cursor): Promise<void> {
-    cursor.state = 'beginning';
-    this.#begins = this.#begins.then(() => this.#beginNow(cursor));
-    return this.#begins;
+  /** One round at a time: a partition that was lost and is back is not begun before its former beginning has answered. */
+  #begin(cursors: readonly Cursor[]): Promise<void> {
+    for (const cursor of cursors) cursor.state = 'beginning';
+    this.#rounds = this.#rounds.then(async () => {
+      await Promise.all(cursors.map((cursor) => this.#beginOne(cursor)));
+    });
+    return this.#rounds;
   }
 
-  async #beginNow(cursor: Cursor): Promise<void> {
+  async #beginOne(cursor: Cursor): Promise<void> {
     // Whoever drains takes nothing up any more.
     if (this.#state !== 'up' || !this.#stillHeld(cursor)) return;
     const begin = await this.#asked(cursor);
@@ -182,7 +182,7 @@ export class Member implements CommandLog, GroupMember {
       });
     } catch {
       // The runtime could not judge it yet: it is asked again as long as the partition is held.
-      this.#world.clock.after(BEGIN_AGAIN_MS, () => this.#stillHeld(cursor) && void this.#begin(cursor), true);
+      this.#world.clock.after(BEGIN_AGAIN_MS, () => this.#stillHeld(cursor) && void this.#begin([cursor]), true);
       return undefined;
     }
   }
