@@ -1,7 +1,7 @@
 /** A place that holds and hands out cash: a cash machine, a teller's till, a branch vault. */
 import type { z } from 'zod';
 import { accept, defineActor, effect, refuse, type Turn } from '../../src/actor.ts';
-import { DENOMINATIONS_MAX, type Notes, plus, worth } from './cassettes.ts';
+import { DENOMINATIONS_MAX, type Notes, plus, replaced, worth } from './cassettes.ts';
 import { decideDispense, settleDispense } from './dispense.ts';
 import type { CashEvent, DispenseOrder, DispenseResult, OriginalRecord } from './messages.ts';
 import * as messages from './messages.ts';
@@ -79,7 +79,7 @@ function decideCount(state: CashState, input: z.output<typeof messages.CountInpu
   const { currency } = input;
   const notes = byDenomination(input.cassettes);
   const booked = state.cassettes[currency] ?? {};
-  const limit = limitPassed(state, currency, { ...booked, ...notes });
+  const limit = limitPassed(state, currency, replaced(booked, notes));
   if (limit) return refuse('CASSETTES_FULL', limit);
   const difference = Object.fromEntries(
     Object.entries(notes)
@@ -131,19 +131,23 @@ function position({ open, cassettes, dispense }: CashState) {
 function isConserved({ supplied, cassettes, taken, retracted, rejected, dispense }: CashState): boolean {
   const places = [cassettes, taken, retracted, rejected, ...(dispense ? [{ [dispense.currency]: dispense.notes }] : [])];
   const found = (currency: string, denomination: string) => places.reduce((sum, it) => sum + (it[currency]?.[denomination] ?? 0), 0);
-  const nowhereElse = places.every((place) =>
-    all(place, (count, currency, denomination) => count === 0 || supplied[currency]?.[denomination] !== undefined),
+  const isSupplied = (count: number, currency: string, denomination: string) =>
+    count === 0 || supplied[currency]?.[denomination] !== undefined;
+  return (
+    all(supplied, (count, currency, denomination) => count === found(currency, denomination)) && places.every((it) => all(it, isSupplied))
   );
-  return nowhereElse && all(supplied, (count, currency, denomination) => count === found(currency, denomination));
 }
 
+/** `for … in`, since this runs after every turn: entries would be made for each note of each place. */
 function all(
   byCurrency: Readonly<Record<string, Notes>>,
   holds: (count: number, currency: string, denomination: string) => boolean,
 ): boolean {
-  return Object.entries(byCurrency).every(([currency, notes]) =>
-    Object.entries(notes).every(([denomination, count]) => holds(count, currency, denomination)),
-  );
+  for (const currency in byCurrency) {
+    const notes = byCurrency[currency] ?? {};
+    for (const denomination in notes) if (!holds(notes[denomination] ?? 0, currency, denomination)) return false;
+  }
+  return true;
 }
 
 function limitPassed(state: CashState, currency: string, after: Notes): object | undefined {
@@ -153,5 +157,7 @@ function limitPassed(state: CashState, currency: string, after: Notes): object |
   return isNew && Object.keys(state.cassettes).length >= CURRENCIES_MAX ? { currenciesMax: CURRENCIES_MAX } : undefined;
 }
 
-const byDenomination = (cassettes: readonly { readonly denomination: number; readonly count: number }[]): Notes =>
-  Object.fromEntries(cassettes.map(({ denomination, count }) => [String(denomination), count]));
+function byDenomination(cassettes: readonly { readonly denomination: number; readonly count: number }[]): Notes {
+  const largestFirst = [...cassettes].sort((a, b) => b.denomination - a.denomination);
+  return Object.fromEntries(largestFirst.map(({ denomination, count }) => [String(denomination), count]));
+}

@@ -15,9 +15,30 @@ export function worth(notes: Notes): number {
 
 /** `sign` −1 takes away; a count may become negative, and the invariants then say so. A denomination that reaches 0 stays: its cassette is empty. */
 export function plus(notes: Notes, more: Notes, sign: 1 | -1 = 1): Notes {
-  const sum: Record<string, number> = { ...notes };
+  const sum = copied(notes);
   for (const denomination in more) sum[denomination] = (sum[denomination] ?? 0) + sign * (more[denomination] ?? 0);
   return sum;
+}
+
+/** `notes`, but as many of each denomination in `instead` as it says. */
+export function replaced(notes: Notes, instead: Notes): Notes {
+  const all = copied(notes);
+  for (const denomination in instead) all[denomination] = instead[denomination] ?? 0;
+  return all;
+}
+
+/**
+ * From the largest denomination down: integer keys set from the smallest up make V8 grow an array with a hole for each number
+ * between them before it gives that up, and the copy takes ten times as long.
+ */
+function copied(notes: Notes): Record<string, number> {
+  const copy: Record<string, number> = {};
+  const denominations = Object.keys(notes);
+  for (let i = denominations.length - 1; i >= 0; i -= 1) {
+    const denomination = denominations[i] as string;
+    copy[denomination] = notes[denomination] ?? 0;
+  }
+  return copy;
 }
 
 /** A choice is given up after so many steps: some 10 ms, never needed by denominations that any currency has. */

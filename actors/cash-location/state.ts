@@ -1,5 +1,5 @@
 /** What a cash location is, as the fold of its events. */
-import { type Notes, plus } from './cassettes.ts';
+import { type Notes, plus, replaced } from './cassettes.ts';
 import type { CashEvent } from './messages.ts';
 
 type ByCurrency = Readonly<Record<string, Notes>>;
@@ -48,7 +48,7 @@ export function evolve(state: CashState, event: CashEvent): CashState {
     case 'Counted':
       return {
         ...state,
-        cassettes: { ...state.cassettes, [event.currency]: { ...state.cassettes[event.currency], ...event.notes } },
+        cassettes: { ...state.cassettes, [event.currency]: replaced(state.cassettes[event.currency] ?? {}, event.notes) },
         supplied: into(state.supplied, event.currency, event.difference),
       };
     case 'DispenseIntended': {
