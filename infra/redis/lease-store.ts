@@ -5,8 +5,11 @@ import type { Clock, Lease, LeaseStore } from '../../src/ports.ts';
 import { RedisConnection, type RedisOptions } from './connection.ts';
 import { type Client, ExecutionError, Lock, Redlock, ResourceLockedError } from './redlock.ts';
 import { luaFolder } from './scripts.ts';
+import { Slots } from './slots.ts';
 
-const TIMEOUT_MS = 500;
+const TIMEOUT_MS = 1_000;
+/** Attempts that redlock may have open at once. */
+const OPEN_MAX = 128;
 /** Leases renewed by one script call. */
 const BATCH = 1_000;
 const TAKE = readFileSync(new URL('locks/take-1.lua', luaFolder), 'utf8');
@@ -17,7 +20,7 @@ const key = (address: Address): string => `lease:${address}`;
 export type RedisLeaseOptions = Omit<RedisOptions, 'url' | 'commandTimeoutMs'> & {
   /** An odd number: an even one can split its vote and never settle. */
   readonly urls: readonly string[];
-  /** How long the nodes may take to answer; a silent one hangs redlock when its vote decides. */
+  /** How long a vote may take in all; a silent node hangs redlock when its vote decides. */
   readonly timeoutMs?: number;
 };
 
@@ -26,14 +29,16 @@ export function redisLeaseStore({ urls, timeoutMs = TIMEOUT_MS, ...options }: Re
   const quorum = Math.floor(urls.length / 2) + 1;
   const connect = (url: string) =>
     new RedisConnection<unknown>(
-      // A silent node must have lost its vote before the whole answer is due.
+      // redlock takes two turns when it fails: the vote, and taking back what it got.
       { ...options, url, commandTimeoutMs: timeoutMs / 2 },
       (client) => client.ping(),
     );
   const voters = urls.map(connect);
   const renewers = urls.map(connect);
   const redlock = new OwnValue(voters.map(clientOf));
-  const inTime = <T>(ttlMs: number, work: Promise<T>, late: T) => within(options.clock, Math.min(timeoutMs, ttlMs / 2), work, late);
+  const slots = new Slots(OPEN_MAX);
+  const drop = (lease: Lease) => slots.run(() => redlock.drop(lease));
+  const inTime = <T>(ttlMs: number, work: Promise<T>, late: T) => within(options.clock, ttlMs / 2, work, late);
 
   return {
     async start() {
@@ -44,14 +49,17 @@ export function redisLeaseStore({ urls, timeoutMs = TIMEOUT_MS, ...options }: Re
     },
     async acquire(lease, ttlMs) {
       let over = false;
-      const attempt = redlock.take(lease, ttlMs).then(
-        () => {
-          // Nobody waits for it any more: it would keep the others out for its whole time.
-          if (over) void redlock.drop(lease);
-          return 'granted' as const;
-        },
-        (error: unknown) => reason(error, quorum),
-      );
+      const attempt = slots.run(async () => {
+        if (over) return 'no-quorum';
+        try {
+          await redlock.take(lease, ttlMs);
+        } catch (error) {
+          return reason(error, quorum);
+        }
+        // Nobody waits for it any more: it would keep the others out for its whole time.
+        if (over) await redlock.drop(lease);
+        return 'granted';
+      });
       const answer = await inTime(ttlMs, attempt, 'no-quorum');
       over = answer !== 'granted';
       return answer;
@@ -66,7 +74,7 @@ export function redisLeaseStore({ urls, timeoutMs = TIMEOUT_MS, ...options }: Re
       return (await Promise.all(batches)).flat();
     },
     async release(leases) {
-      await within(options.clock, timeoutMs, Promise.all(leases.map((lease) => redlock.drop(lease))), undefined);
+      await Promise.all(leases.map(drop));
     },
   };
 }

@@ -390,6 +390,14 @@ export function stateStoreSuite(name: string, begin: () => Promise<StoreWorld>):
       expect(await b.applied({ ...key, partition: 3 })).toBeUndefined();
     });
 
+    test('an operator who accepts a partition as it is sets its offset lower', async () => {
+      const { a, generation } = await setup();
+      const key = { group: 'g', topic: 't', partition: 2 };
+      await a.setApplied(key, 100, 5_000, generation);
+      expect(await a.setApplied(key, 7, 4_000, generation, true)).toEqual({ kind: 'ok' });
+      expect(await a.applied(key)).toEqual({ offset: 7, newestMs: 5_000, life: a.life(), generation });
+    });
+
     test('a restarted store keeps everything, takes nothing from an old claim, and says that it came back', async () => {
       const { a, b, generation } = await setup();
       const claim = await claimOf(a, 't/1', generation);
