@@ -95,7 +95,7 @@ function together(it: Found, told: readonly Fault[]): Fault[] {
 }
 
 function stores(it: Found, say: Say): void {
-  const needed = 'is required: the embedded mode that does without Kafka and Redis is not there yet';
+  const needed = 'must be set: the embedded mode that does without Kafka and Redis is not there yet';
   say(it.kafkaBrokers === undefined, 'kafkaBrokers', undefined, needed);
   say(it.redisUrl === undefined, 'redisUrl', undefined, needed);
 
@@ -103,7 +103,7 @@ function stores(it: Found, say: Say): void {
   const servers = locks?.map(server) ?? [];
   const shared = it.durability === 'store' && it.redisUrl !== undefined && servers.includes(server(it.redisUrl));
   const apart = 'name three Redis nodes apart from the store, such as redis://a:6379,redis://b:6379,redis://c:6379';
-  say(locks === undefined && it.durability === 'store', 'lockRedisUrls', undefined, `is required under DURABILITY=store: ${apart}`);
+  say(locks === undefined && it.durability === 'store', 'lockRedisUrls', undefined, `must be set under DURABILITY=store: ${apart}`);
   say(locks !== undefined && servers.length % 2 === 0, 'lockRedisUrls', locks, `must be an odd number, not ${servers.length}: ${apart}`);
   say(new Set(servers).size < servers.length, 'lockRedisUrls', locks, 'must not name one server twice: its two votes are one');
   say(shared, 'lockRedisUrls', locks, `must not name the server of REDIS_URL: ${apart}`);
@@ -121,7 +121,7 @@ function addresses(it: Found, say: Say): void {
     const open = !loopback(adminHost) && it.adminToken === undefined;
     say(open, 'adminHost', adminHost, 'must be loopback, such as 127.0.0.1, unless ADMIN_TOKEN is set');
     const nowhere = anywhere(adminHost) && it.advertiseUrl === undefined;
-    say(nowhere, 'advertiseUrl', undefined, `is required with ADMIN_HOST=${adminHost}: a URL at which other replicas reach this one`);
+    say(nowhere, 'advertiseUrl', undefined, `must be set with ADMIN_HOST=${adminHost}: a URL at which other replicas reach this one`);
   }
   const meet = adminHost === httpHost || anywhere(adminHost ?? '') || anywhere(httpHost ?? '');
   say(meet && httpPort !== undefined && httpPort === adminPort, 'adminPort', adminPort, 'must not be HTTP_PORT');

@@ -69,9 +69,9 @@ describe('configuration', () => {
 
   it('says of an empty environment that embedded mode is not there yet', () => {
     expect(faultsOf({})).toEqual([
-      'KAFKA_BROKERS=not set: is required: the embedded mode that does without Kafka and Redis is not there yet',
-      'REDIS_URL=not set: is required: the embedded mode that does without Kafka and Redis is not there yet',
-      expect.stringContaining('LOCK_REDIS_URLS=not set: is required under DURABILITY=store'),
+      'KAFKA_BROKERS=not set: must be set: the embedded mode that does without Kafka and Redis is not there yet',
+      'REDIS_URL=not set: must be set: the embedded mode that does without Kafka and Redis is not there yet',
+      expect.stringContaining('LOCK_REDIS_URLS=not set: must be set under DURABILITY=store'),
     ]);
   });
 
@@ -143,7 +143,7 @@ describe('configuration', () => {
 
   it('opens the admin port beyond loopback with a token and an address that others can reach', () => {
     const open = { ADMIN_HOST: '0.0.0.0', ADMIN_TOKEN: 'a-token-of-enough-length' };
-    expect(faults(open)).toEqual([expect.stringContaining('ADVERTISE_URL=not set: is required with ADMIN_HOST=0.0.0.0')]);
+    expect(faults(open)).toEqual([expect.stringContaining('ADVERTISE_URL=not set: must be set with ADMIN_HOST=0.0.0.0')]);
     expect(read({ ...open, ADVERTISE_URL: 'http://replica-0.locus:9090/' }).advertiseUrl).toBe('http://replica-0.locus:9090');
     expect(read({ ADMIN_HOST: '::1' }).advertiseUrl).toBe('http://[::1]:9090');
   });
