@@ -13,6 +13,13 @@ import { stateStoreSuite } from './state-store-suite.ts';
 
 const tools = { clock: systemClock, random: systemRandom, log: quiet };
 
+/** What a test started, ended also when it failed. */
+let stops: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  await Promise.all(stops.map((stop) => stop()));
+  stops = [];
+});
+
 /** A server of its own, and a plain client that outlives its restarts. */
 async function server(durable: boolean) {
   const dir = mkdtempSync(join(tmpdir(), 'locus-redis-'));
@@ -52,6 +59,7 @@ stateStoreSuite('the state store in Redis', async () => {
 describe('the scripts of the state store in Redis', () => {
   test('what one life of the store was told to run stays unknown to the next, whoever loads the same scripts there', async () => {
     const { redis, stop } = await server(true);
+    stops.push(stop);
     const connect = async () => {
       const client = new Redis(redis.url, { lazyConnect: true });
       await client.connect();
@@ -68,12 +76,12 @@ describe('the scripts of the state store in Redis', () => {
     expect(await run(after.client, after.incarnation)).toBe('1:a');
     await expect(run(after.client)).rejects.toThrow(/^NOSCRIPT/);
     after.client.disconnect();
-    await stop();
   });
 });
 
 test('no script of the store leaves a transaction in its log, which a torn tail would leave open', async () => {
   const { redis, dir, stop } = await server(true);
+  stops.push(stop);
   const store = redisStateStore({ ...tools, url: redis.url, policy: 'durable' });
   await store.start();
   const generation = await store.setGeneration(1, undefined);
@@ -101,7 +109,6 @@ test('no script of the store leaves a transaction in its log, which a torn tail 
   const text = logText(dir);
   for (const write of ['HSET', 'HDEL', 'ZADD', 'ZREM', 'SET']) expect(text).toContain(`\r\n${write}\r\n`);
   expect(text.match(/\r\nMULTI\r\n/gi)).toBeNull();
-  await stop();
 });
 
 describe('the inbox index of the state store in Redis', () => {
@@ -112,40 +119,31 @@ describe('the inbox index of the state store in Redis', () => {
 
   async function setup() {
     const { redis, stop } = await server(true);
+    stops.push(stop);
     const store = redisStateStore({ ...tools, url: redis.url, policy: 'durable' });
     await store.start();
     const generation = await store.setGeneration(1, undefined);
     for (const offset of [5, 7]) await store.append('t/1', item(offset), entry, generation);
-    const done = async () => {
-      await store.stop();
-      await stop();
-    };
-    return { redis, store, generation, done };
+    stops.push(() => store.stop());
+    return { redis, store, generation };
   }
 
   test('a field whose index was never written is found once its record is delivered again', async () => {
-    const { redis, store, generation, done } = await setup();
+    const { redis, store, generation } = await setup();
     await tell(redis, 'ZREM', index, '7');
     expect(await store.append('t/1', item(7), entry, generation)).toEqual({ kind: 'known', entry });
     expect(await store.inbox('t/1', 'customer', 10)).toEqual([item(5), item(7)]);
-    await done();
   });
 
   test('names whose fields are gone hide nothing that waits behind them', async () => {
-    const { redis, store, done } = await setup();
+    const { redis, store } = await setup();
     await tell(redis, 'ZADD', index, '1', '1', '2', '2');
     expect(await store.inbox('t/1', 'customer', 2)).toEqual([item(5), item(7)]);
     expect((await store.read('t/1'))?.inbox.customer).toBe(2);
-    await done();
   });
 });
 
 describe('the policy of the state store in Redis', () => {
-  let stops: (() => Promise<void>)[] = [];
-  afterEach(async () => {
-    await Promise.all(stops.map((stop) => stop()));
-    stops = [];
-  });
   async function setup(durable: boolean) {
     const { redis, stop } = await server(durable);
     const store = (url = redis.url, policy: 'durable' | 'relaxed' = 'durable', acknowledged = false) => {
