@@ -53,33 +53,37 @@ type Surroundings = {
 
 const NO_FENCE: Fence = { epoch: 0, seq: 0 };
 type Seen = { readonly report: Report; readonly onDisk: Promise<void> };
+type Memory = {
+  identity: string;
+  readonly fences: Map<string, Fence>;
+  /** By location and commandId. Grows with every dispense: a simulator, not a device for years. */
+  readonly seen: Map<string, Seen>;
+};
+
+function remember(memory: Memory, line: Line, onDisk: Promise<void>): void {
+  if (line.kind === 'created' || line.kind === 'amnesia') {
+    memory.identity = line.journal;
+    memory.seen.clear();
+    return;
+  }
+  if (compare(line.fence, memory.fences.get(line.location) ?? NO_FENCE) > 0) memory.fences.set(line.location, line.fence);
+  if (line.kind === 'moved') memory.seen.set(nameOf(line.location, line.commandId), { report: reportOf(line), onDisk });
+  if (line.kind === 'void') memory.seen.set(nameOf(line.location, line.commandId), { report: { status: 'none', notes: {} }, onDisk });
+}
 
 export async function startDevice({ journal, random, now, switches }: Surroundings): Promise<Device> {
-  let identity = '';
-  const fences = new Map<string, Fence>();
-  /** By location and commandId. Grows with every dispense: a simulator, not a device for years. */
-  const seen = new Map<string, Seen>();
-
-  const apply = (line: Line, onDisk: Promise<void>): void => {
-    if (line.kind === 'created' || line.kind === 'amnesia') {
-      identity = line.journal;
-      seen.clear();
-      return;
-    }
-    if (compare(line.fence, fences.get(line.location) ?? NO_FENCE) > 0) fences.set(line.location, line.fence);
-    if (line.kind === 'moved') seen.set(nameOf(line.location, line.commandId), { report: reportOf(line), onDisk });
-    if (line.kind === 'void') seen.set(nameOf(line.location, line.commandId), { report: { status: 'none', notes: {} }, onDisk });
-  };
+  const memory: Memory = { identity: '', fences: new Map(), seen: new Map() };
+  const { fences, seen } = memory;
   const record = (line: Line): Promise<void> => {
     const onDisk = journal.append(line);
-    apply(line, onDisk);
+    remember(memory, line, onDisk);
     return onDisk;
   };
   const forget = () => record({ kind: 'amnesia', journal: random.hex(8), atMs: now() });
   const kept = (fence: Fence) => (switches().noFence ? NO_FENCE : fence);
 
-  for (const line of journal.before) apply(line, Promise.resolve());
-  if (identity === '') await record({ kind: 'created', journal: random.hex(8), atMs: now() });
+  for (const line of journal.before) remember(memory, line, Promise.resolve());
+  if (memory.identity === '') await record({ kind: 'created', journal: random.hex(8), atMs: now() });
   if (switches().amnesia) await forget();
 
   return {
@@ -92,7 +96,7 @@ export async function startDevice({ journal, random, now, switches }: Surroundin
       if (known) {
         await Promise.all([known.onDisk, raise(location, fence, highest)]);
         const report: Report = known.report.status === 'none' ? { status: 'failed', notes: {} } : known.report;
-        return { ...report, journal: identity, highest };
+        return { ...report, journal: memory.identity, highest };
       }
       const moved = {
         kind: 'moved',
@@ -105,7 +109,7 @@ export async function startDevice({ journal, random, now, switches }: Surroundin
         atMs: now(),
       } as const;
       await record(moved);
-      return { ...reportOf(moved), journal: identity, highest };
+      return { ...reportOf(moved), journal: memory.identity, highest };
     },
 
     async probe(location, commandId, fence) {
@@ -114,10 +118,10 @@ export async function startDevice({ journal, random, now, switches }: Surroundin
       const known = commandId === undefined ? undefined : seen.get(nameOf(location, commandId));
       if (commandId === undefined || known) {
         await Promise.all([known?.onDisk, raise(location, fence, highest)]);
-        return { ...(known?.report ?? { status: 'none', notes: {} }), journal: identity, highest };
+        return { ...(known?.report ?? { status: 'none', notes: {} }), journal: memory.identity, highest };
       }
       await record({ kind: 'void', location, commandId, fence: kept(fence), atMs: now() });
-      return { status: 'none', notes: {}, journal: identity, highest };
+      return { status: 'none', notes: {}, journal: memory.identity, highest };
     },
   };
 
