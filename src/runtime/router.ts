@@ -1,4 +1,6 @@
 /** From an address to its one local activation: spawned on the first message, shared by concurrent ones, gone when told. */
+import { pause } from '../clock.ts';
+import { why } from '../errors.ts';
 import type { Address, Place } from '../message/address.ts';
 import { parseAddress } from '../message/address.ts';
 import { Activation, type Actors, actors } from './activation.ts';
@@ -8,6 +10,8 @@ import type { Waiting } from './mailbox.ts';
 import { idle, overCap } from './passivation.ts';
 import type { Site } from './site.ts';
 
+const WALK_RETRY_MS = 500;
+
 export class Router {
   readonly #site: Site;
   readonly #actors: Actors = actors();
@@ -15,6 +19,8 @@ export class Router {
   /** Those with something in memory: the sweep looks at these alone. */
   readonly #waiting = new Set<Activation>();
   #emptied: (() => void)[] = [];
+  #closing = false;
+  #emptying = false;
 
   constructor(site: Site) {
     this.#site = site;
@@ -45,7 +51,7 @@ export class Router {
     const existing = this.#activations.get(place.address);
     if (existing !== undefined) return existing;
     const definition = this.#site.definitions.get(place.type);
-    if (definition === undefined) return undefined;
+    if (definition === undefined || this.#emptying) return undefined;
     if (this.#activations.size >= this.#site.limits.residentMax && !this.#makeRoom()) return undefined;
     const live = new Live(place, definition, this.#site.partitionOf(place.address), this.#site.clock.monotonic());
     const activation = new Activation(this.#site, this.#actors, live, (it) => this.#gone(it));
@@ -53,14 +59,29 @@ export class Router {
     return activation;
   }
 
-  /** Spawns the locations that the store names as in need of work, a few at a time so that commands are not starved. */
+  /** Spawns the locations that the store names as in need of work, a few at a time so that commands are not starved, until all were there once. */
   async walk(partition: number): Promise<void> {
-    for (const address of await this.#site.store.marked(partition)) {
+    const { clock, definitions } = this.#site;
+    const wanted = () => this.#site.assigned(partition) && !this.#emptying;
+    let seen = 0;
+    for (const address of await this.#marked(partition, wanted)) {
       const place = parseAddress(address, 'marked');
-      if ('code' in place || this.#activations.has(address) || !this.#site.assigned(partition)) continue;
-      this.spawn(place);
-      if (this.#activations.size % 64 === 0) await new Promise<void>((resolve) => this.#site.clock.soon(resolve));
+      if ('code' in place || !definitions.has(place.type)) continue;
+      while (wanted() && this.spawn(place) === undefined) await pause(clock, WALK_RETRY_MS);
+      if (++seen % 64 === 0) await new Promise<void>((resolve) => clock.soon(resolve));
     }
+  }
+  async #marked(partition: number, wanted: () => boolean): Promise<readonly Address[]> {
+    const { clock, store, log } = this.#site;
+    while (wanted()) {
+      try {
+        return await store.marked(partition);
+      } catch (error) {
+        log.warn({ partition, why: why(error) }, 'the index of locations with work cannot be read yet');
+        await pause(clock, WALK_RETRY_MS);
+      }
+    }
+    return [];
   }
 
   /** The partition is somebody else's: its locations finish the turn in hand and go. */
@@ -68,8 +89,10 @@ export class Router {
     for (const activation of this.#activations.values()) if (activation.live.partition === partition) activation.leave('revoked');
   }
 
-  /** Resolves when no activation of these partitions (all, if none is named) is left. */
-  async empty(): Promise<void> {
+  /** Lets every location go and takes none any more; resolves when the last is gone. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const activation of this.#activations.values()) activation.leave('revoked');
     if (this.#activations.size === 0) return;
     await new Promise<void>((resolve) => this.#emptied.push(resolve));
   }

@@ -1,0 +1,218 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Acted } from '../../src/ports.ts';
+import { held, setup } from './bundle.ts';
+import { mood } from './till.ts';
+
+type Bundle = ReturnType<typeof setup>;
+const never = new Promise<void>(() => {});
+let it_: Bundle;
+beforeEach(() => {
+  it_ = setup({ partitions: 1 });
+});
+const status = async (it: Bundle, commandId: string) => (await it.entry('T1', commandId))?.status;
+const header = async (it: Bundle) => (await it.view.read('till/T1'))?.header;
+const text = (acted: Acted) => (acted.kind === 'acted' ? JSON.parse(acted.text) : acted);
+
+/** A till with cash, held by a command that threw in all of its attempts. */
+async function parked(it: Bundle, replays = 0) {
+  const node = await it.replica('a');
+  await it.outcome('T1', it.send('T1', 'add', { amount: 100 }));
+  mood.throws = 5 + replays;
+  const id = it.send('T1', 'fail', {});
+  await it.until(async () => expect(await status(it, id)).toBe('parked'));
+  return { node, id };
+}
+
+describe('a command whose decision throws', () => {
+  it('is tried again with back-off, before what came after it, and done once it no longer throws', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    await it.outcome('T1', it.send('T1', 'add', { amount: 1 }));
+    mood.throws = 3;
+    const sinceMs = it.clock.monotonic();
+    const id = it.send('T1', 'fail', {});
+    const behind = it.send('T1', 'look', {});
+    await it.until(() => expect(node.live('T1')?.failing).toEqual({ commandId: id, attempts: 2 }));
+    expect(it.clock.monotonic() - sinceMs).toBeGreaterThanOrEqual(1_000);
+    await it.outcome('T1', id);
+    // After 1, 2 and 4 s.
+    expect(it.clock.monotonic() - sinceMs).toBeGreaterThanOrEqual(7_000);
+    expect(await it.outcome('T1', behind)).toMatchObject({ seq: 3 });
+    expect(node.live('T1')?.failing).toBeUndefined();
+  });
+
+  it('is parked by name after its attempts; the location holds, and its neighbours go on', async () => {
+    const it = it_;
+    const { node, id } = await parked(it);
+    const waits = it.send('T1', 'look', {});
+    await it.outcome('T2', it.send('T2', 'look', {}));
+    await it.until(() => expect(it.committed()).toBe(4));
+    await it.clock.advance(60_000);
+    expect([await status(it, waits), node.live('T1')?.heldBy(it.clock.monotonic())]).toEqual(['inboxed', `parked: ${id}`]);
+    expect(JSON.parse((await header(it))?.parked ?? '{}')).toMatchObject({
+      command: { commandId: id },
+      attempts: 5,
+      error: 'decide was told to throw',
+    });
+    expect(it.types('T1')).toEqual(['Added', 'Parked']);
+  });
+
+  it('counts its attempts though others of its batch were decided before it', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    mood.throws = 2;
+    it.send('T1', 'add', { amount: 1 });
+    const id = it.send('T1', 'fail', {});
+    await it.until(() => expect(node.live('T1')?.failing).toEqual({ commandId: id, attempts: 2 }));
+    await it.outcome('T1', id);
+  });
+});
+
+describe('a parked command', () => {
+  it('is done by the replay that succeeds, and what waited behind it follows', async () => {
+    const it = it_;
+    const { node, id } = await parked(it, 1);
+    const waits = it.send('T1', 'look', {});
+    expect(await node.act('T1', { verb: 'replay', commandId: id })).toMatchObject({ kind: 'refused', code: 'CONFLICT' });
+    expect(await status(it, id)).toBe('parked');
+    expect(await node.act('T1', { verb: 'replay', commandId: id })).toMatchObject({ kind: 'acted' });
+    expect(await it.outcome('T1', id)).toMatchObject({ status: 'done', reply: { cash: 100 } });
+    await it.outcome('T1', waits);
+    expect((await header(it))?.parked).toBeUndefined();
+  });
+
+  it('is refused as DROPPED by a drop, and only under its own name', async () => {
+    const it = it_;
+    const { node, id } = await parked(it);
+    expect(await node.act('T1', { verb: 'drop', commandId: 'other' })).toMatchObject({ kind: 'refused', code: 'NOT_FOUND' });
+    expect(await node.act('T1', { verb: 'drop', commandId: id, because: 'of a test' })).toMatchObject({ kind: 'acted' });
+    expect(await it.outcome('T1', id)).toMatchObject({ status: 'refused', code: 'DROPPED', detail: { because: 'of a test' } });
+    expect(await it.outcome('T1', it.send('T1', 'look', {}))).toMatchObject({ status: 'done' });
+  });
+
+  it('is dropped at its next owner just as well, and stays there for it', async () => {
+    const it = it_;
+    const { node, id } = await parked(it);
+    node.kill();
+    const next = await it.replica('a');
+    await it.until(() => expect(next.live('T1')?.heldBy(it.clock.monotonic())).toBe(`parked: ${id}`));
+    expect(await next.act('T1', { verb: 'drop', commandId: id })).toMatchObject({ kind: 'acted' });
+    expect(await it.outcome('T1', id)).toMatchObject({ code: 'DROPPED' });
+  });
+
+  it('that broke an invariant freezes its location until it is dropped and unfrozen', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    await it.outcome('T1', it.send('T1', 'add', { amount: 1 }));
+    const id = it.send('T1', 'overdraw', {});
+    await it.until(async () => expect(await status(it, id)).toBe('parked'));
+    expect(JSON.parse((await header(it))?.frozen ?? '{}')).toMatchObject({ reason: 'INVARIANT' });
+    expect(await node.act('T1', { verb: 'replay', commandId: id })).toMatchObject({ kind: 'refused', code: 'CONFLICT' });
+    await node.act('T1', { verb: 'drop', commandId: id });
+    const waits = it.send('T1', 'look', {});
+    await it.clock.advance(1_000);
+    expect(await status(it, waits)).not.toBe('done');
+    await node.act('T1', { verb: 'unfreeze' });
+    expect(await it.outcome('T1', waits)).toMatchObject({ reply: { cash: 1 } });
+  });
+
+  it('that performs is replayed once, after the device has answered who it is', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    await it.outcome('T1', it.send('T1', 'add', { amount: 100 }));
+    // Its input fits no longer: what the store holds of it is of another version.
+    mood.throws = 5;
+    const failing = it.send('T1', 'fail', {});
+    await it.until(async () => expect(await status(it, failing)).toBe('parked'));
+    const live = node.live('T1');
+    const stored = live?.ground?.parked;
+    if (live?.ground === undefined || stored === undefined) throw new Error('not parked');
+    Object.assign(stored.command, { name: 'pay', input: { amount: 2 } });
+    it.device.before = (kind) => (kind === 'open' ? never : Promise.resolve());
+    expect(await node.act('T1', { verb: 'replay', commandId: failing })).toMatchObject({ kind: 'refused', code: 'BUSY' });
+    it.device.before = async () => {};
+    expect(await node.act('T1', { verb: 'replay', commandId: failing })).toMatchObject({ kind: 'acted' });
+    expect(await it.outcome('T1', failing)).toMatchObject({ reply: { amount: 2 } });
+    expect(it.device.calls).toEqual([`run ${failing}`]);
+  });
+});
+
+describe('an operator', () => {
+  it('pauses and resumes a location; what waits meanwhile is served after', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    await node.act('T1', { verb: 'pause', because: 'cash count' });
+    const id = it.send('T1', 'add', { amount: 1 });
+    await it.until(async () => expect(await status(it, id)).toBe('inboxed'));
+    expect(node.live('T1')?.heldBy(it.clock.monotonic())).toBe('paused: cash count');
+    await node.act('T1', { verb: 'resume' });
+    expect(await it.outcome('T1', id)).toMatchObject({ status: 'done' });
+    expect(it.types('T1')).toEqual(['Operated', 'Operated', 'Added']);
+  });
+
+  it('acts once under one key: a repeat gets the first answer, another action under it is a conflict', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    const first = await node.act('T1', { verb: 'pause', key: 'once' });
+    expect(text(first)).toMatchObject({ status: 'done', verb: 'pause', seq: 1 });
+    expect(await node.act('T1', { verb: 'pause', key: 'once' })).toEqual(first);
+    expect(await node.act('T1', { verb: 'resume', key: 'once' })).toMatchObject({ kind: 'refused', code: 'CONFLICT' });
+    expect((await it.view.read('till/T1'))?.seq).toBe(1);
+  });
+
+  it('acts before whatever waits, also while an effect runs', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    const wire = held();
+    await it.outcome('T1', it.send('T1', 'add', { amount: 9 }));
+    it.device.before = (kind) => (kind === 'run' ? wire.gate : Promise.resolve());
+    const id = it.send('T1', 'pay', { amount: 1 });
+    await it.until(() => expect(it.device.calls).toHaveLength(1));
+    const behind = it.send('T1', 'look', {});
+    expect(text(await node.act('T1', { verb: 'pause' }))).toMatchObject({ seq: 3 });
+    wire.release();
+    expect(await it.outcome('T1', id)).toMatchObject({ seq: 4 });
+    await it.clock.advance(1_000);
+    expect(await status(it, behind)).toBe('inboxed');
+  });
+
+  it('settles what is in doubt by evidence, and nothing else', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    await it.outcome('T1', it.send('T1', 'add', { amount: 9 }));
+    it.device.before = (kind) => (kind === 'probe' ? never : Promise.resolve());
+    it.device.after = () => never;
+    const id = it.send('T1', 'pay', { amount: 4 });
+    await it.until(() => expect(node.live('T1')?.ground?.intent?.doubtSinceMs).toBeDefined());
+    const settle = (commandId: string, evidence: unknown) => node.act('T1', { verb: 'settle', commandId, evidence });
+    expect(await settle('other', { status: 'failed', code: 'X' })).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await settle(id, { status: 'unknown' })).toMatchObject({ code: 'INPUT_INVALID' });
+    expect(await settle(id, { status: 'confirmed', result: { amount: 4 } })).toMatchObject({ kind: 'acted' });
+    expect(await it.outcome('T1', id)).toMatchObject({ status: 'done', reply: { amount: 4 } });
+    expect(await settle(id, { status: 'confirmed', result: { amount: 4 } })).toMatchObject({ code: 'NOT_FOUND' });
+    const asked = it.device.calls.length;
+    await it.clock.advance(60_000);
+    expect(it.device.calls).toHaveLength(asked);
+  });
+
+  it('evicts a location, which is there again at its next command', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    const before = await it.outcome('T1', it.send('T1', 'add', { amount: 1 }));
+    expect(await node.act('T1', { verb: 'evict' })).toMatchObject({ kind: 'acted' });
+    await it.until(() => expect(node.live('T1')).toBeUndefined());
+    const after = await it.outcome('T1', it.send('T1', 'add', { amount: 1 }));
+    expect(after).toMatchObject({ reply: { cash: 2 } });
+    expect(Number(after.epoch)).toBeGreaterThan(Number(before.epoch));
+  });
+
+  it('is told to repeat what the store did not take', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    await it.outcome('T1', it.send('T1', 'add', { amount: 1 }));
+    it.disk.goDown();
+    expect(await node.act('T1', { verb: 'pause', key: 'again' })).toMatchObject({ kind: 'refused', code: 'BUSY' });
+    it.disk.comeBack();
+    expect(await node.act('T1', { verb: 'pause', key: 'again' })).toMatchObject({ kind: 'acted' });
+  });
+});
