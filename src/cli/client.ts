@@ -58,7 +58,7 @@ export function client(url: string, token: string | undefined, clock: Clock): Cl
 }
 
 /** Nobody was there to hear it. */
-const UNSENT = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/;
+const UNSENT = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|bad port/;
 
 /** A problem+json in one line. */
 function refusal(answer: Answer): Failure {

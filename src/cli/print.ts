@@ -9,9 +9,10 @@ export function table(columns: readonly Column[], rows: readonly Row[]): string 
   const cells = rows.map((row) => columns.map(([, read]) => read(row)));
   const texts = cells.map((line) => line.map(plain));
   const widths = columns.map(([heading], at) => Math.max(heading.length, ...texts.map((line) => line[at]?.length ?? 0)));
-  const isNumber = columns.map(
-    (_, at) => cells.length > 0 && cells.every((line) => line[at] === undefined || typeof line[at] === 'number'),
-  );
+  const isNumber = columns.map((_, at) => {
+    const known = cells.map((line) => line[at]).filter((cell) => cell !== undefined && cell !== null);
+    return known.length > 0 && known.every((cell) => typeof cell === 'number');
+  });
   const line = (parts: readonly string[]) =>
     parts
       .map((part, at) => (isNumber[at] ? part.padStart(widths[at] ?? 0) : part.padEnd(widths[at] ?? 0)))
