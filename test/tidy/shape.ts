@@ -37,7 +37,7 @@ export function defaultExports(source: Source): readonly string[] {
 
 export const opensWithDuty = (source: Source): boolean => /^(#!.*\n)?\/\*\*\s*\S/.test(source.text);
 
-const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|real|d))?\.[a-z]+$/;
+const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|test-d|d))?\.[a-z]+$/;
 const DOCUMENTS = new Set(['DESIGN.md', 'README.md']);
 export const isWellNamed = (path: string): boolean =>
   DOCUMENTS.has(basename(path)) ||
