@@ -1,8 +1,8 @@
 /** A live location: takes the lease, claims, loads, then takes one turn at a time inside its actor, until it is told to go. The only file that knows nact. */
 import { type ActorSystemRef, dispatch, type Ref, spawn, start, stop } from 'nact';
 import { pause } from '../clock.ts';
+import type { Acted, Action } from '../desk.ts';
 import { why } from '../errors.ts';
-import type { Acted, Action } from '../ports.ts';
 import { jitter } from '../random.ts';
 import { groundOf, type Intent } from './ground.ts';
 import type { Control, Live } from './live.ts';
@@ -160,7 +160,9 @@ export class Activation {
     const replays = control.action.verb === 'replay' && parked !== undefined;
     if (replays && !(await this.#armed()))
       return control.acted({ kind: 'refused', code: 'BUSY', why: 'the lease or the device did not answer' });
-    const { acted, next } = await operate(site, live, control.action, replays ? await recall(site, live, [parked]) : new Map());
+    const found = replays ? await recall(site, live, [parked]).catch(() => undefined) : new Map();
+    if (found === undefined) return control.acted({ kind: 'refused', code: 'BUSY', why: 'the store did not answer: repeat it' });
+    const { acted, next } = await operate(site, live, control.action, found);
     control.acted(acted);
     if (next.kind === 'runs') run(site, live, next.intent);
     if (next.kind === 'asks') ask(site, live, next.intent);
@@ -179,11 +181,19 @@ export class Activation {
     const { live } = this;
     if (live.phase !== 'active') return this.#backOff();
     this.#site.log.info({ address: live.address, epoch: live.claim?.epoch, why: reason }, 'claims again');
-    live.claim = undefined;
+    this.#forget();
     live.leaseLost = false;
     live.to('activating');
     live.asking?.cancel();
     await this.#backOff();
+  }
+  /** Without a claim there is no picture to stand on. */
+  #forget(): void {
+    const { live } = this;
+    const intent: Intent | undefined = live.ground?.intent;
+    if (intent?.doubtSinceMs !== undefined) this.#site.meters.doubted(-1);
+    live.claim = undefined;
+    live.ground = undefined;
   }
   async #backOff(): Promise<void> {
     const waitMs = Math.min(RECLAIM_LONGEST_MS, RECLAIM_FIRST_MS * 2 ** Math.min(10, this.live.reclaims++));
@@ -211,8 +221,8 @@ export class Activation {
       await site.store.unmark(live.claim, live.partition);
     }
     await site.leases.release([live.address]);
-    const intent: Intent | undefined = live.ground?.intent;
-    if (intent?.doubtSinceMs !== undefined) site.meters.doubted(-1);
+    this.#forget();
+    if (live.running !== undefined) site.meters.opened(-1);
     for (const control of live.control.splice(0)) {
       if (control.kind === 'act') control.acted({ kind: 'refused', code: 'BUSY', why: 'the location is being let go: repeat it' });
       if (control.kind === 'report' && control.report.kind === 'evidence')

@@ -44,10 +44,10 @@ export function ask(site: Site, live: Live, intent: Intent): void {
   probe(site, live, intent);
 }
 
-/** Evidence that finds no activation to settle it is kept: it stays true under any epoch. */
+/** Evidence that finds no claim to settle it is kept for the next one, here or elsewhere: it stays true under any epoch. */
 function afterwards(site: Site, live: Live, intent: Intent, report: Report): void {
-  if (live.phase === 'stopped' && report.kind === 'evidence') site.evidence.keep(live.address, intent, report.evidence);
-  else live.wake();
+  if (live.phase !== 'active' && report.kind === 'evidence') site.evidence.keep(live.address, intent, report.evidence);
+  live.wake();
 }
 
 /** A report about an effect, in the control lane. */
@@ -142,8 +142,8 @@ function askLater(site: Site, live: Live, intent: Intent): Next {
 export async function recover(site: Site, live: Live): Promise<Next> {
   const intent = live.ground?.intent;
   if (live.running !== undefined && live.running.commandId !== intent?.commandId) ended(site, live, live.running);
+  if (intent?.doubtSinceMs !== undefined) site.meters.doubted(1);
   if (intent === undefined || intent.unbooked !== undefined) return ON;
-  if (intent.doubtSinceMs !== undefined) site.meters.doubted(1);
   const kept = site.evidence.of(live.address, intent);
   if (kept !== undefined) return book(site, live, intent, kept);
   if (live.running === undefined) site.meters.opened(1);

@@ -149,6 +149,27 @@ describe('an effect whose answer is lost', () => {
   });
 });
 
+describe('what is counted as open and as in doubt', () => {
+  it('comes back to nothing, whatever claims and operators did meanwhile', async () => {
+    const it = it_;
+    const { node, id } = await inDoubt(it);
+    expect([node.counts.open, node.counts.inDoubt]).toEqual([0, 1]);
+    it.disk.restart();
+    await it.outcome('T1', it.send('T1', 'add', { amount: 1 }));
+    expect(node.counts.inDoubt).toBe(1);
+    it.device.before = async () => {};
+    await it.outcome('T1', id);
+    expect([node.counts.open, node.counts.inDoubt]).toEqual([0, 0]);
+    it.device.after = () => never;
+    it.device.before = (kind) => (kind === 'probe' ? never : Promise.resolve());
+    const second = it.send('T1', 'pay', { amount: 1 });
+    await it.until(async () => expect(await status(it, second)).toBe('in doubt'));
+    await node.act('T1', { verb: 'settle', commandId: second, evidence: { status: 'failed', code: 'X' } });
+    await it.clock.advance(5_000);
+    expect([node.counts.open, node.counts.inDoubt]).toEqual([0, 0]);
+  });
+});
+
 describe('an answer that comes after its effect was settled', () => {
   it('freezes the location when it contradicts the evidence', async () => {
     const it = it_;
@@ -242,6 +263,32 @@ describe('evidence that cannot be booked', () => {
   });
 });
 
+describe('evidence that arrives while its location has no claim', () => {
+  it('goes to the next one, which asks nobody', async () => {
+    const it = it_;
+    const claims = held();
+    const wire = held();
+    let claimed = 0;
+    const node = await it.replica(
+      'a',
+      bent((store) => ({ claim: async (...given) => (claimed++ > 0 ? claims.gate : Promise.resolve()).then(() => store.claim(...given)) })),
+    );
+    await it.outcome('T1', it.send('T1', 'add', { amount: 100 }));
+    it.device.after = () => wire.gate;
+    const id = it.send('T1', 'pay', { amount: 3 });
+    await it.until(() => expect(it.device.paid.has(id)).toBe(true));
+    it.disk.restart();
+    await node.act('T1', { verb: 'resume' });
+    await it.until(() => expect(claimed).toBe(2));
+    wire.release();
+    await it.clock.settle();
+    claims.release();
+    expect(await it.outcome('T1', id)).toMatchObject({ status: 'done', reply: { amount: 3 } });
+    expect(it.device.calls).toEqual([`run ${id}`]);
+    expect(node.replica.site.evidence.size).toBe(0);
+  });
+});
+
 describe('a device that obeys a higher epoch than the store knows', () => {
   it.each(['open', 'run', 'probe'] as const)('freezes the location when it says so at %s', async (at) => {
     const it = it_;
@@ -302,12 +349,14 @@ describe('a run on the wire while its owner is killed', () => {
     it.device.before = (kind) => (kind === 'run' ? wire.gate : Promise.resolve());
     const id = it.send('T1', 'pay', { amount: 3 });
     await it.until(() => expect(it.device.calls).toEqual([`run ${id}`]));
+    const ran: Fence = JSON.parse((await it.view.read('till/T1'))?.header.intent ?? '{}').fence;
     first.kill();
     const second = await it.replica('b');
     expect(await it.outcome('T1', id)).toMatchObject({ status: 'refused', code: 'NOT_PAID' });
     wire.release();
     await it.clock.advance(5_000);
     expect([it.device.paid.size, second.counts.recovered]).toEqual([0, 1]);
+    expect(fenceOf(probes(it, id)[0]).epoch).toBeGreaterThan(ran.epoch);
     expect(await it.outcome('T1', it.send('T1', 'look', {}))).toMatchObject({ reply: { cash: 100 } });
   });
 });

@@ -6,10 +6,10 @@ import { memoryNotices } from '../../infra/memory/notices.ts';
 import { memoryRegistry } from '../../infra/memory/registry.ts';
 import { memoryStateStore } from '../../infra/memory/state-store.ts';
 import type { Bound } from '../../src/actor.ts';
+import type { Acted, Action } from '../../src/desk.ts';
 import { parseAddress } from '../../src/message/address.ts';
 import { encodeCommand, type Sendable } from '../../src/message/codec.ts';
-import type { Acted, Action, Clock, Entry, Log, StateStore } from '../../src/ports.ts';
-import { systemRandom } from '../../src/random.ts';
+import type { Clock, Entry, Log, Random, StateStore } from '../../src/ports.ts';
 import { definitions } from '../../src/runtime/definition.ts';
 import { entryParts } from '../../src/runtime/ground.ts';
 import type { Live } from '../../src/runtime/live.ts';
@@ -22,7 +22,7 @@ export const EVENTS = 'events';
 export const LETTERS = 'letters';
 const GROUP = 'locus';
 
-export type Counts = Record<'fenced' | 'redelivered' | 'recovered' | 'withoutLease', number> & {
+export type Counts = Record<'fenced' | 'redelivered' | 'recovered' | 'withoutLease' | 'open' | 'inDoubt', number> & {
   readonly letters: string[];
   readonly turns: string[];
 };
@@ -50,16 +50,19 @@ const limits: Limits = {
 };
 const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-export function fleet(bound: Bound, options: { readonly partitions?: number; readonly limits?: Partial<Limits>; readonly log?: Log } = {}) {
+export function fleet(
+  bound: Bound,
+  options: { readonly partitions?: number; readonly limits?: Partial<Limits>; readonly log?: Log; readonly seed?: number } = {},
+) {
   const clock = new TestClock();
-  const random = systemRandom;
+  const random = seeded(options.seed ?? 1);
   const disk = memoryDisk(clock);
   const locks = memoryLocks(clock, 3);
   const log = memoryLog({ topics: [COMMANDS, EVENTS, LETTERS], partitions: options.partitions ?? 3, clock });
   const nodes: Node[] = [];
 
   async function replica(replicaId: string, wrap: (store: StateStore) => StateStore = (store) => store): Promise<Node> {
-    const counts: Counts = { fenced: 0, redelivered: 0, recovered: 0, withoutLease: 0, letters: [], turns: [] };
+    const counts: Counts = { fenced: 0, redelivered: 0, recovered: 0, withoutLease: 0, open: 0, inDoubt: 0, letters: [], turns: [] };
     const life = { over: false };
     const store = wrap(mortal(life, memoryStateStore(disk, { random })));
     const sessionMs = 1_000;
@@ -157,6 +160,24 @@ export function fleet(bound: Bound, options: { readonly partitions?: number; rea
   return { replica, record, send, entry, outcome, events, committed, view, log, disk, locks, clock, until, stop, group: GROUP };
 }
 
+/** The same numbers for the same seed: a test that fails fails again. */
+function seeded(seed: number): Random {
+  let state = seed;
+  const next = () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+  return {
+    next,
+    hex: (bytes) =>
+      Array.from({ length: bytes }, () =>
+        Math.floor(next() * 256)
+          .toString(16)
+          .padStart(2, '0'),
+      ).join(''),
+  };
+}
+
 /** Calls made before its life was over are not answered after it. */
 function mortal<T extends object>(life: { readonly over: boolean }, it: T): T {
   const never = new Promise<never>(() => {});
@@ -190,7 +211,11 @@ function metersInto(counts: Counts): Meters {
     recovered: () => counts.recovered++,
     redelivered: () => counts.redelivered++,
     deadLetter: (reason) => counts.letters.push(reason),
-    opened: () => {},
-    doubted: () => {},
+    opened: (intents) => {
+      counts.open += intents;
+    },
+    doubted: (intents) => {
+      counts.inDoubt += intents;
+    },
   };
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Acted } from '../../src/ports.ts';
+import type { Acted } from '../../src/desk.ts';
 import { held, setup } from './bundle.ts';
 import { mood } from './till.ts';
 
@@ -204,6 +204,15 @@ describe('an operator', () => {
     const after = await it.outcome('T1', it.send('T1', 'add', { amount: 1 }));
     expect(after).toMatchObject({ reply: { cash: 2 } });
     expect(Number(after.epoch)).toBeGreaterThan(Number(before.epoch));
+  });
+
+  it('is told to repeat a replay for which the store could not be read', async () => {
+    const it = it_;
+    const { node, id } = await parked(it);
+    it.disk.loseReplies(1);
+    expect(await node.act('T1', { verb: 'replay', commandId: id })).toMatchObject({ kind: 'refused', code: 'BUSY' });
+    expect(await node.act('T1', { verb: 'replay', commandId: id })).toMatchObject({ kind: 'acted' });
+    expect(await it.outcome('T1', id)).toMatchObject({ status: 'done' });
   });
 
   it('is told to repeat what the store did not take', async () => {

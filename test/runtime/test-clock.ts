@@ -43,7 +43,7 @@ export class TestClock implements Clock {
     this.#ms = untilMs;
   }
   /** Time passes while nobody runs, as in a frozen process: what was due meanwhile comes late. */
-  skip(ms: number): void {
+  leap(ms: number): void {
     this.#ms += ms;
   }
   /** Lets time pass until the check passes; what it returns. Fails with the check's own error once `withinMs` have passed. */

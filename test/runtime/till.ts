@@ -48,7 +48,7 @@ export const Till = defineActor<State, Event>()({
     }
   },
   refusals: ['TOO_LITTLE', 'NOT_PAID'],
-  effects: { pay: effect<Paid, Paid>({ timeoutMs: 1_000 }) },
+  effects: { pay: effect<Paid, Paid>({ timeoutMs: 3_000 }) },
   commands: {
     add: {
       input: amount,
@@ -74,6 +74,7 @@ export const Till = defineActor<State, Event>()({
     fail: {
       input: z.strictObject({}),
       reply: cash,
+      recall: (_input, commandId) => [`before-${commandId}`],
       decide(state) {
         if (mood.throws > 0) {
           mood.throws--;
