@@ -1,7 +1,7 @@
-/** The door for adapters: what the runtime asks of a state store, a log, leases, a registry, and what the HTTP room asks of the runtime. */
-import type { Code, Fault } from './errors.ts';
+/** The door for adapters: what the runtime asks of a state store, a log, leases and a registry. */
+import type { Code } from './errors.ts';
 import type { Address } from './message/address.ts';
-import type { EventText, Lane } from './message/envelope.ts';
+import type { EventText } from './message/envelope.ts';
 
 export type { Alarm, Clock } from './clock.ts';
 export type { Random } from './random.ts';
@@ -265,61 +265,3 @@ export type LogWriter = {
   command(topic: string, message: LogMessage, partition?: number): Promise<void>;
   deadLetter(message: LogMessage): Promise<void>;
 };
-
-// ── The desk: what the HTTP room asks of the runtime ─────────────────────────────────────────────────────────────────
-
-export type Submission = {
-  readonly address: Address;
-  readonly name: string;
-  readonly commandId: string;
-  readonly input: unknown;
-  readonly deadlineMs?: number;
-  readonly ifSeq?: number;
-  readonly traceparent?: string;
-  /** How long to wait for the outcome, ms. */
-  readonly waitMs: number;
-};
-/** `text` is the stored outcome, JSON, byte for byte what every repeat gets. */
-export type Told =
-  | { readonly kind: 'final'; readonly status: 'done' | 'refused'; readonly text: string }
-  | { readonly kind: 'waiting'; readonly status: 'in-doubt' | 'parked' | 'pending' }
-  | { readonly kind: 'id-reused' }
-  | { readonly kind: 'unknown' }
-  | { readonly kind: 'invalid'; readonly faults: readonly Fault[] };
-/** An operator's action: an event of the location with a seq, done once per `key`. */
-export type Action = {
-  readonly verb: ActionVerb;
-  readonly key: string;
-  readonly commandId?: string;
-  readonly because: string;
-  readonly evidence?: unknown;
-};
-export type ActionVerb = 'unfreeze' | 'pause' | 'resume' | 'replay' | 'drop' | 'settle' | 'evict';
-export type Acted =
-  | { readonly kind: 'acted'; readonly text: string }
-  | { readonly kind: 'refused'; readonly code: Code; readonly why: string };
-
-export type Desk = {
-  /** Throws LOG_DOWN, LOG_UNACKNOWLEDGED, DRAINING, BUSY. */
-  submit(submission: Submission): Promise<Told>;
-  outcome(address: Address, commandId: string): Promise<Told>;
-  /** Committed state through a query (none: all of it). Undefined: nothing was ever committed there. */
-  query(
-    address: Address,
-    query: string | undefined,
-  ): Promise<{ readonly seq: number; readonly body: unknown } | undefined | 'no-such-query'>;
-  act(address: Address, action: Action, forwarded: boolean): Promise<Acted>;
-  locations(filter: { readonly stuck: boolean; readonly limit: number }): readonly unknown[];
-  location(address: Address): Promise<unknown>;
-  parked(): Promise<readonly unknown[]>;
-  refusedPartitions(): readonly { readonly topic: string; readonly partition: number; readonly code: string; readonly why: string }[];
-  accept(at: TopicPartition, because: string): Promise<Acted>;
-  raiseGeneration(because: string): Promise<Acted>;
-  /** What each probe says: undefined is well, else a sentence. */
-  health(): { readonly live: string | undefined; readonly ready: string | undefined; readonly started: string | undefined };
-  metrics(): Promise<{ readonly type: string; readonly text: string }>;
-};
-
-/** Speaks to another replica's admin port. */
-export type Peers = { act(url: string, address: Address, action: Action): Promise<Acted> };
-export type { Lane };

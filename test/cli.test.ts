@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startAdmin } from '../infra/http/admin.ts';
 import { startHttp } from '../infra/http/server.ts';
+import type { Desk } from '../src/desk.ts';
 import { LocusError } from '../src/errors.ts';
-import type { Desk } from '../src/ports.ts';
 import { DONE, fakeDesk, fakeLog } from './http/fake-desk.ts';
 
 const CLI = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));

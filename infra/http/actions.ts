@@ -1,8 +1,8 @@
 /** Reads an operator's action: its target and verb from the path, the rest from the body. */
 import type { FastifyRequest } from 'fastify';
+import type { Action, ActionVerb } from '../../src/desk.ts';
 import { type Fault, fault } from '../../src/errors.ts';
 import { type Address, addressOf, checkCommandId, parseAddress } from '../../src/message/address.ts';
-import type { Action, ActionVerb } from '../../src/ports.ts';
 import { jsonIn } from './asked.ts';
 
 const verbs: Readonly<Record<ActionVerb, { readonly names: boolean }>> = {

@@ -1,8 +1,8 @@
 /** The admin port: probes, metrics, inspection and operators' actions, for loopback or for whoever has the token. */
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Acted, Desk } from '../../src/desk.ts';
 import { type Fault, fault } from '../../src/errors.ts';
-import type { Acted, Desk } from '../../src/ports.ts';
 import { actionIn, becauseIn, limitIn, targetIn } from './actions.ts';
 import { actionKeyIn, addressIn, keepIn, param } from './asked.ts';
 import { type Listener, type ListenerOptions, listen } from './listener.ts';

@@ -1,8 +1,8 @@
 /** The public port: a command in and its outcome out, an outcome by its id, committed state. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Desk, Submission, Told } from '../../src/desk.ts';
 import { type Fault, fault, LocusError } from '../../src/errors.ts';
 import type { Address } from '../../src/message/address.ts';
-import type { Desk, Submission, Told } from '../../src/ports.ts';
 import {
   addressIn,
   checked,

@@ -1,7 +1,9 @@
 /** Hands an operator's action to the replica that owns the location, once: what was handed on is not handed on again. */
+
+import type { Acted, Action, Peers } from '../../src/desk.ts';
 import { type Code, isCode, why } from '../../src/errors.ts';
 import type { Address } from '../../src/message/address.ts';
-import type { Acted, Action, Clock, Peers } from '../../src/ports.ts';
+import type { Clock } from '../../src/ports.ts';
 import { FORWARDED } from './admin.ts';
 
 /** An action waits for at most the commit in hand; its owner may be slow, not silent. */

@@ -1,5 +1,5 @@
 /** Opens the public port. */
-import type { Desk } from '../../src/ports.ts';
+import type { Desk } from '../../src/desk.ts';
 import { commandRoutes } from './commands.ts';
 import { type Listener, type ListenerOptions, listen } from './listener.ts';
 

@@ -26,7 +26,7 @@ export function kafkaClient({ brokers, clientId, log }: KafkaAccess): Kafka {
 }
 
 /** What happens in every rebalance, though kafkajs calls it an error. */
-const ORDINARY = /rebalanc|re-join|not aware of this member|coordinator is loading/i;
+const ORDINARY = /rebalanc|re-join|not aware of this member|coordinator is (loading|not available)/i;
 
 /** kafkajs retries most of what it reports: what it gives up on reaches us as a rejection or a crash, and is told there. */
 function write(log: Log, { namespace, level, log: { message, timestamp: _, logger: __, ...fields } }: LogEntry): void {

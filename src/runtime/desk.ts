@@ -1,8 +1,10 @@
 /** What callers over HTTP ask of a replica: send a command and wait, read an outcome, read committed state. Any replica answers for any location. */
+
+import type { Acted, Desk, Peers, Submission, Told } from '../desk.ts';
 import { type Fault, fault, LocusError } from '../errors.ts';
 import { type Address, parseAddress } from '../message/address.ts';
 import { encodeCommand, hashOf } from '../message/codec.ts';
-import type { Acted, Desk, Peers, Registry, Submission, Told, TopicPartition } from '../ports.ts';
+import type { Registry, TopicPartition } from '../ports.ts';
 import { checkInput } from './definition.ts';
 import { act } from './forwarding.ts';
 import { entryParts, stateOf } from './ground.ts';

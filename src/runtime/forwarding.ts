@@ -1,6 +1,8 @@
 /** An operator's action finds its location: here, at the owner, or, when nobody owns it, under a claim made for it alone. */
+
+import type { Acted, Action, Peers } from '../desk.ts';
 import { type Place, parseAddress } from '../message/address.ts';
-import type { Acted, Action, Peers, Registry } from '../ports.ts';
+import type { Registry } from '../ports.ts';
 import { groundOf } from './ground.ts';
 import { Live } from './live.ts';
 import { operate } from './operator.ts';

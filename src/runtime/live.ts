@@ -1,7 +1,8 @@
 /** One resident location: everything its activation, turns, effects and inbox look at together. */
 import type { Fence } from '../actor.ts';
+import type { Acted, Action } from '../desk.ts';
 import type { Place } from '../message/address.ts';
-import type { Acted, Action, Alarm, Claim } from '../ports.ts';
+import type { Alarm, Claim } from '../ports.ts';
 import type { Definition } from './definition.ts';
 import type { Draft, Pen } from './draft.ts';
 import type { Report } from './effects.ts';

@@ -1,7 +1,8 @@
 /** An operator's action as a turn of the control lane: an event with a seq, done once per key. */
+
+import type { Acted, Action } from '../desk.ts';
 import type { Code } from '../errors.ts';
 import { hashOf } from '../message/codec.ts';
-import type { Acted, Action } from '../ports.ts';
 import { commit, notify } from './commit.ts';
 import { Draft, type Found } from './draft.ts';
 import { type Evidence, entryParts, type Intent } from './ground.ts';

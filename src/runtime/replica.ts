@@ -134,13 +134,12 @@ export class Replica {
     this.#commandLog?.hold();
     const inTime = await Promise.race([this.#letGo().then(() => true), pause(clock, limits.drainMs).then(() => false)]);
     if (!inTime)
-      log.warn({ drainMs: limits.drainMs, resident: this.router.size }, 'not all turns ended in time: the next owner recovers them');
+      log.warn({ drainMs: limits.drainMs, left: this.router.left() }, 'not all turns ended in time: the next owner recovers them');
     await this.#leave();
   }
 
   async #letGo(): Promise<void> {
-    for (const { live } of this.router.all) this.router.find(live.address)?.leave('revoked');
-    await this.router.empty();
+    await this.router.close();
     await this.site.relay.flushed();
     await this.partitions.checkpoint().catch((error: unknown) => this.#it.log.warn({ why: why(error) }, 'last offsets not committed'));
   }

@@ -20,7 +20,6 @@ export class Router {
   readonly #waiting = new Set<Activation>();
   #emptied: (() => void)[] = [];
   #closing = false;
-  #emptying = false;
 
   constructor(site: Site) {
     this.#site = site;
@@ -51,7 +50,7 @@ export class Router {
     const existing = this.#activations.get(place.address);
     if (existing !== undefined) return existing;
     const definition = this.#site.definitions.get(place.type);
-    if (definition === undefined || this.#emptying) return undefined;
+    if (definition === undefined || this.#closing) return undefined;
     if (this.#activations.size >= this.#site.limits.residentMax && !this.#makeRoom()) return undefined;
     const live = new Live(place, definition, this.#site.partitionOf(place.address), this.#site.clock.monotonic());
     const activation = new Activation(this.#site, this.#actors, live, (it) => this.#gone(it));
@@ -62,7 +61,7 @@ export class Router {
   /** Spawns the locations that the store names as in need of work, a few at a time so that commands are not starved, until all were there once. */
   async walk(partition: number): Promise<void> {
     const { clock, definitions } = this.#site;
-    const wanted = () => this.#site.assigned(partition) && !this.#emptying;
+    const wanted = () => this.#site.assigned(partition) && !this.#closing;
     let seen = 0;
     for (const address of await this.#marked(partition, wanted)) {
       const place = parseAddress(address, 'marked');
@@ -95,6 +94,14 @@ export class Router {
     for (const activation of this.#activations.values()) activation.leave('revoked');
     if (this.#activations.size === 0) return;
     await new Promise<void>((resolve) => this.#emptied.push(resolve));
+  }
+
+  /** Some of those that are still here, and what keeps them. */
+  left(): readonly object[] {
+    const nowMs = this.#site.clock.monotonic();
+    return [...this.#activations.values()]
+      .slice(0, 3)
+      .map(({ live }) => ({ address: live.address, phase: live.phase, leaving: live.leaving, heldBy: live.heldBy(nowMs) }));
   }
 
   /** Moves what waits too long in memory into inboxes. */

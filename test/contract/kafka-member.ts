@@ -27,6 +27,10 @@ const log = kafkaCommandLog({
 reader.beforeSharing = () => commitAll(log, reader);
 await log.start({
   ...reader,
+  begin(at, bounds) {
+    tell({ begun: at.partition, committed: bounds.committed });
+    return reader.begin(at, bounds);
+  },
   assigned: (partitions) => tell({ assigned: partitions }),
   take(record) {
     const taken = reader.take(record);

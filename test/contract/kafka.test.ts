@@ -17,7 +17,7 @@ import { ensureTopics } from '../../infra/kafka/topics.ts';
 import { FETCH_VERSION } from '../../infra/kafka/unreadable.ts';
 import { systemClock } from '../../src/clock.ts';
 import { quiet } from './quiet.ts';
-import { recordingReader } from './recording-reader.ts';
+import { commitAll, recordingReader } from './recording-reader.ts';
 
 const require = createRequire(import.meta.url);
 const PARTITIONS = 6;
@@ -108,6 +108,30 @@ describe('membership', () => {
     await vi.waitFor(() => expect(second.reader.values()).toEqual(['v']), SOON);
     expect(first.lines.filter((line) => 'offset' in line)).toEqual([]);
     expect(second.fatal).toEqual([]);
+  });
+
+  test('a replica that was frozen past its session begins anew where the others left off', async () => {
+    const it = await setup();
+    await it.ensure();
+    const other = await it.member('b');
+    other.reader.beforeSharing = () => commitAll(other.log, other.reader);
+    const frozen = replica(it, 'a');
+    await vi.waitFor(() => expect(frozen.assigned()).toHaveLength(PARTITIONS / 2), SOON);
+    const [held = 0] = frozen.assigned();
+    const out = await it.writer();
+    await out.command(it.commands, { key: null, value: 'one' }, held);
+    await vi.waitFor(() => expect(frozen.lines).toContainEqual({ partition: held, offset: 0 }), SOON);
+
+    frozen.child.kill('SIGSTOP');
+    await vi.waitFor(() => expect(other.reader.assignments.at(-1)).toHaveLength(PARTITIONS), SOON);
+    await out.command(it.commands, { key: null, value: 'two' }, held);
+    await vi.waitFor(() => expect(other.reader.values()).toContain('two'), SOON);
+    const before = frozen.lines.length;
+    frozen.child.kill('SIGCONT');
+    await vi.waitFor(() => expect(frozen.lines.slice(before)).toContainEqual({ begun: held, committed: 2 }), SOON);
+    await out.command(it.commands, { key: null, value: 'three' }, held);
+    await vi.waitFor(() => expect(frozen.lines).toContainEqual({ partition: held, offset: 2 }), SOON);
+    expect(frozen.lines).not.toContainEqual({ partition: held, offset: 1 });
   });
 
   test('whoever cannot ask yet whether it may join asks again', async () => {
@@ -218,6 +242,19 @@ test.each(['snappy', 'lz4', 'zstd', 'gzip'])('records that librdkafka packed wit
   expect(offsets.sort((a, b) => a - b)).toEqual(Array.from({ length: 502 }, (_, n) => n));
   expect(new Set(reader.unread.map((one) => one.codec))).toEqual(new Set(codec === 'gzip' ? [] : [codec]));
   await log.commit([{ topic: it.commands, partition: 0, offset: 502 }]);
+});
+
+test('what waits behind a failed write fails too, unsent, so that it cannot overtake what is sent again', async () => {
+  const it = await setup();
+  await it.ensure();
+  const out = await it.writer();
+  const tooLarge = out.command(it.commands, { key: 'k', value: 'x'.repeat(2_000_000) }, 0).catch((error: unknown) => error);
+  const behind = out.command(it.commands, { key: 'k', value: 'behind' }, 0).catch((error: unknown) => error);
+  expect(await tooLarge).toMatchObject({ code: 'LOG_UNACKNOWLEDGED' });
+  expect(await behind).toMatchObject({ code: 'LOG_DOWN' });
+  await out.command(it.commands, { key: 'k', value: 'next' }, 0);
+  const { reader } = await it.member('a');
+  await vi.waitFor(() => expect(reader.values()).toEqual(['next']), SOON);
 });
 
 describe('a broker of its own', () => {

@@ -204,7 +204,6 @@ export function logSuite(name: string, open: () => Promise<LogWorld>): void {
       test('begin decides, whatever is committed', async () => {
         await world.produce(customer, 0, numbered(10));
         const { reader } = await started('a', (it) => {
-          it.beginAt = () => ({ offset: 0 });
           it.beginAt = ({ topic, partition }) => ({ offset: topic === customer && partition === 0 ? 7 : 0 });
         });
         await vi.waitFor(() => expect(reader.offsets(0)).toEqual([7, 8, 9]), SOON);
@@ -434,9 +433,9 @@ export function logSuite(name: string, open: () => Promise<LogWorld>): void {
         await world.produce(customer, 0, numbered(10));
         await vi.waitFor(() => expect(reader.taken).toHaveLength(10), SOON);
         await Promise.all([log.commit([{ ...at(0), offset: 8 }]), log.commit([{ ...at(0), offset: 5 }])]);
+        await log.commit([{ ...at(0), offset: 8 }]);
         await log.commit([{ ...at(0), offset: 2 }]);
         await log.commit([{ ...at(0), offset: -2 }]).catch(() => {});
-        await log.commit([{ ...at(0), offset: 8 }]);
         expect(await world.committed(at(0))).toBe(8);
       });
     });

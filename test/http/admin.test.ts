@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startAdmin } from '../../infra/http/admin.ts';
-import type { Desk } from '../../src/ports.ts';
+import type { Desk } from '../../src/desk.ts';
 import { fakeDesk, fakeLog } from './fake-desk.ts';
 
 const TOKEN = 'a-token-of-enough-length';

@@ -2,8 +2,8 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startHttp } from '../../infra/http/server.ts';
+import type { Desk } from '../../src/desk.ts';
 import { fault, LocusError } from '../../src/errors.ts';
-import type { Desk } from '../../src/ports.ts';
 import { DONE, fakeDesk, fakeLog } from './fake-desk.ts';
 
 const ends: (() => Promise<void>)[] = [];

@@ -1,5 +1,6 @@
 /** A desk whose every answer a test sets, and which remembers what it was asked. */
-import type { Acted, Action, Desk, Log, Submission, Told } from '../../src/ports.ts';
+import type { Acted, Action, Desk, Submission, Told } from '../../src/desk.ts';
+import type { Log } from '../../src/ports.ts';
 
 export type Asked = {
   readonly submissions: Submission[];

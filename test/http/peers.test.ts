@@ -3,7 +3,7 @@ import { afterEach, expect, it } from 'vitest';
 import { startAdmin } from '../../infra/http/admin.ts';
 import { httpPeers } from '../../infra/http/peers.ts';
 import { type Clock, systemClock } from '../../src/clock.ts';
-import type { Action, Desk } from '../../src/ports.ts';
+import type { Action, Desk } from '../../src/desk.ts';
 import { acted, fakeDesk, fakeLog } from './fake-desk.ts';
 
 const TOKEN = 'a-token-of-enough-length';

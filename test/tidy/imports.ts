@@ -40,7 +40,7 @@ function allowed(path: string): readonly string[] | undefined {
   // The books must not be able to repeat a mistake of the program that they check.
   if (path.startsWith('infra/dev/books')) return ['infra/dev/books'];
   if (path.startsWith('actors/')) return ['actors/', 'src/actor.ts', ...MESSAGE];
-  if (path.startsWith('infra/')) return [path.split('/').slice(0, 2).join('/').concat('/'), 'src/ports.ts', ...MESSAGE];
+  if (path.startsWith('infra/')) return [path.split('/').slice(0, 2).join('/').concat('/'), 'src/ports.ts', 'src/desk.ts', ...MESSAGE];
   if (path.startsWith('src/runtime/')) return ['src/'];
   if (MESSAGE.some((start) => path.startsWith(start))) return MESSAGE;
   return ['src/'];
