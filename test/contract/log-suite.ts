@@ -308,6 +308,17 @@ export function logSuite(name: string, open: () => Promise<LogWorld>): void {
         expect(a.reader.ended).toHaveLength(PARTITIONS);
       });
 
+      test('a newcomer takes only what is above a fair share, nothing moves between the others', async () => {
+        const others = [await started('a'), await started('b')];
+        for (const { reader } of others) await settled(reader, PARTITIONS / 2);
+        const before = others.map(({ reader }) => reader.assignments.at(-1) ?? []);
+        const newcomer = await started('c');
+        await settled(newcomer.reader, PARTITIONS / 3);
+        for (const { reader } of others) await settled(reader, PARTITIONS / 3);
+        for (const [n, { reader }] of others.entries())
+          expect(before[n]).toEqual(expect.arrayContaining([...(reader.assignments.at(-1) ?? [])]));
+      });
+
       test('a partition without room that is kept waits on for resume', async () => {
         const a = await started('a', (it) => {
           it.room = (record) => record.offset < 2;
