@@ -73,7 +73,7 @@ export async function locations(admin: Client, stuck: boolean, limit: number, fo
 
 export async function location(admin: Client, address: string, format: Format): Promise<Said> {
   const { text } = await admin.call({ path: `/admin/locations/${placeOf(address)}` });
-  return { text: format === 'json' ? text : details(JSON.parse(text) as Row) };
+  return { text: format === 'json' ? text : details({ address, ...(JSON.parse(text) as Row) }) };
 }
 
 const PARKED: readonly Column[] = [

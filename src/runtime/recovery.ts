@@ -91,6 +91,7 @@ export async function book(site: Site, live: Live, intent: Intent, evidence: Evi
     site.log.error({ address: live.address, commandId: intent.commandId, why: settled.error }, 'evidence could not be booked: frozen');
     return ON;
   }
+  site.meters.turn(live.definition.type, settled.status, 'control');
   if (intent.doubtSinceMs !== undefined) site.meters.doubted(-1);
   // An intent of an earlier claim was left open by whoever died or was fenced.
   if (live.claim !== undefined && intent.fence.epoch < live.claim.epoch) site.meters.recovered();

@@ -188,7 +188,9 @@ function tell(site: Site, live: Live, draft: Draft): void {
 function finish(site: Site, live: Live, waiting: Waiting, verdict: Parameters<Waiting['conclude']>[0]): void {
   const { command } = waiting;
   if (live.failing?.commandId === command.commandId) live.failing = undefined;
-  site.meters.turn(command.type, verdict, command.lane);
+  // What came out of the durable inbox has no time of arrival.
+  const tookMs = waiting.sinceMs === 0 ? undefined : site.clock.monotonic() - waiting.sinceMs;
+  site.meters.turn(command.type, verdict, command.lane, tookMs);
   waiting.conclude(verdict);
   if (verdict !== 'intended') notify(site, command.notify, live.address, command.commandId);
 }

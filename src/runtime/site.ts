@@ -22,7 +22,8 @@ export type Limits = {
 
 /** What is counted. telemetry.ts turns it into metrics. */
 export type Meters = {
-  turn(type: string, outcome: string, lane: string): void;
+  /** `tookMs`: since its record arrived here, where that is known. What evidence settled counts in the control lane. */
+  turn(type: string, outcome: string, lane: string, tookMs?: number): void;
   committed(tookMs: number, turns: number): void;
   fenced(): void;
   effect(name: string, outcome: string, tookMs: number): void;

@@ -23,10 +23,6 @@ export type Telemetry = {
   readonly meters: Meters;
   /** How much of a lease was left when it was renewed, ms. */
   readonly leaseMargin: (ms: number) => void;
-  /** From the arrival of a command to its durable outcome, ms. */
-  readonly turnTook: (ms: number) => void;
-  /** From gaining a partition to its first claim there, ms. */
-  readonly handedOver: (ms: number) => void;
   readonly watch: (given: Readings) => void;
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
   readonly stop: () => void;
@@ -55,8 +51,6 @@ export function telemetry({ level, replica, version, clock = systemClock, write 
     log: logTo(level, replica, write),
     meters: metersOf(registry, seconds),
     leaseMargin: seconds('locus_lease_margin_seconds', 'Time left on a lease when it was renewed.', SLOW_S),
-    turnTook: seconds('locus_turn_seconds', 'From the arrival of a command to its durable outcome.', FAST_S),
-    handedOver: seconds('locus_handover_seconds', 'From gaining a partition to the first claim there.', SLOW_S),
     watch(given) {
       for (const [key, read] of Object.entries(given)) {
         const [name, help] = readings[key as keyof typeof readings];
@@ -125,6 +119,7 @@ function metersOf(registry: Registry, seconds: Seconds): Meters {
   const count = (name: string, help: string, labels?: readonly string[]) => counter(registry, name, help, labels);
   const commands = count('locus_commands_total', 'Commands by their outcome.', ['type', 'outcome', 'lane']);
   const duplicates = count('locus_duplicates_total', 'Commands that had their final outcome already.');
+  const turnTook = seconds('locus_turn_seconds', 'From the arrival of a command to its durable verdict.', FAST_S);
   const turns = new Counter({ name: 'locus_committed_turns_total', help: 'Turns in acknowledged commits.', registers: [registry] });
   const commits = seconds('locus_commit_seconds', 'One fenced commit, until the store has acknowledged it.', FAST_S);
   const effects = count('locus_effects_total', 'Calls to the outside by what came of them.', ['effect', 'outcome']);
@@ -135,7 +130,8 @@ function metersOf(registry: Registry, seconds: Seconds): Meters {
   gauge(registry, 'locus_open_intents', 'Effects that were intended and have no evidence yet.', () => open.intents);
   gauge(registry, 'locus_in_doubt', 'Effects whose outcome the outside could not tell yet.', () => open.doubts);
   return {
-    turn(type, outcome, lane) {
+    turn(type, outcome, lane, tookMs) {
+      if (tookMs !== undefined) turnTook(tookMs);
       commands(type, outcome, lane);
       if (outcome === 'duplicate') duplicates();
     },

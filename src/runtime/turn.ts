@@ -12,7 +12,9 @@ export type Decision =
   | { readonly kind: 'performs'; readonly intent: Intent }
   | { readonly kind: 'throws'; readonly error: string }
   | { readonly kind: 'violates'; readonly invariant: string };
-export type Settled = { readonly kind: 'booked' } | { readonly kind: 'unbooked'; readonly error: string };
+export type Settled =
+  | { readonly kind: 'booked'; readonly status: 'done' | 'refused' }
+  | { readonly kind: 'unbooked'; readonly error: string };
 
 const done = (reply: unknown, seq: number, epoch: number): string => JSON.stringify({ status: 'done', reply, seq, epoch });
 const refused = (code: string, detail: unknown, seq: number): string => JSON.stringify({ status: 'refused', code, detail, seq });
@@ -132,11 +134,12 @@ export function park(draft: Draft, command: Command, error: string, attempts: nu
 /** Turns evidence into events and the command's outcome. Evidence that cannot be booked is kept raw and the location freezes. */
 export function settle(draft: Draft, intent: Intent, evidence: Evidence): Settled {
   const mark = draft.mark();
-  const error = trySettle(draft, intent, evidence, mark);
-  if (error === undefined) {
+  const tried = trySettle(draft, intent, evidence, mark);
+  if ('status' in tried) {
     draft.setIntent(undefined);
-    return { kind: 'booked' };
+    return { kind: 'booked', status: tried.status };
   }
+  const { error } = tried;
   draft.back(mark);
   if (intent.unbooked === undefined) {
     draft.note(causeOf(intent), [{ type: 'EffectUnbooked', data: { commandId: intent.commandId, evidence, error } }]);
@@ -146,22 +149,24 @@ export function settle(draft: Draft, intent: Intent, evidence: Evidence): Settle
   return { kind: 'unbooked', error };
 }
 
-function trySettle(draft: Draft, intent: Intent, evidence: Evidence, mark: ReturnType<Draft['mark']>): string | undefined {
+type Tried = { readonly status: 'done' | 'refused' } | { readonly error: string };
+function trySettle(draft: Draft, intent: Intent, evidence: Evidence, mark: ReturnType<Draft['mark']>): Tried {
   const shape = draft.pen.definition.commands[intent.name];
   const cause = causeOf(intent);
   try {
     const answer = shape?.settle?.(draft.state, { effect: intent.effect, order: intent.order, ...evidence }, turnOf(draft, intent));
-    if (answer === undefined) return `this version of ${draft.pen.definition.type} does not settle ${intent.name}`;
-    if (answer.kind === 'doubt') return `settle answered doubt to evidence (${evidence.status})`;
+    if (answer === undefined) return { error: `this version of ${draft.pen.definition.type} does not settle ${intent.name}` };
+    if (answer.kind === 'doubt') return { error: `settle answered doubt to evidence (${evidence.status})` };
     if (answer.kind === 'accept') acceptInto(draft, cause, answer.events, answer.reply);
     else {
       if ('events' in answer) draft.book(cause, answer.events);
       refuseWith(draft, cause, answer.code, answer.detail);
     }
     const bad = violated(draft, mark);
-    return bad?.kind === 'violates' ? `the invariant "${bad.invariant}" would not hold` : undefined;
+    if (bad?.kind === 'violates') return { error: `the invariant "${bad.invariant}" would not hold` };
+    return { status: answer.kind === 'accept' ? 'done' : 'refused' };
   } catch (error) {
-    return why(error);
+    return { error: why(error) };
   }
 }
 

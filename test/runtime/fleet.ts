@@ -202,7 +202,8 @@ const mortalClock = (life: { readonly over: boolean }, clock: Clock): Clock => (
 
 function metersInto(counts: Counts): Meters {
   return {
-    turn: (_type, outcome) => counts.turns.push(outcome),
+    // Of commands that were delivered; what evidence settles comes by no record.
+    turn: (_type, outcome, lane) => void (lane === 'control' || counts.turns.push(outcome)),
     committed: () => {},
     fenced: () => counts.fenced++,
     effect: () => {},

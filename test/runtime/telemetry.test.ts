@@ -69,9 +69,13 @@ it('counts turns by type, outcome and lane', async () => {
 
 it('measures in seconds', async () => {
   const { meters, leaseMargin, sample } = setup();
+  meters.turn('cash-location', 'done', 'customer', 20);
+  meters.turn('cash-location', 'done', 'control');
   meters.committed(250, 16);
   meters.effect('dispenseCash', 'confirmed', 1_500);
   leaseMargin(4_000);
+  expect(await sample('locus_turn_seconds_sum')).toBe('locus_turn_seconds_sum 0.02');
+  expect(await sample('locus_turn_seconds_count')).toBe('locus_turn_seconds_count 1');
   expect(await sample('locus_commit_seconds_sum')).toBe('locus_commit_seconds_sum 0.25');
   expect(await sample('locus_committed_turns_total')).toBe('locus_committed_turns_total 16');
   expect(await sample('locus_effect_seconds_sum')).toBe('locus_effect_seconds_sum 1.5');
