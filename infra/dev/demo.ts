@@ -9,7 +9,7 @@ import { lastWords, metric, type Running, startGateway, startReplica } from './d
 import { startWatch, type Watch } from './demo-watch.ts';
 
 const LOCATIONS = 200;
-const COMMANDS = 20_000;
+const COMMANDS = 21_000;
 const PARTITIONS = 12;
 const DEVICE_MS = '5..50';
 /** A replica is only taken away while at least this many of its intents are open. */
