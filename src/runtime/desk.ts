@@ -80,12 +80,14 @@ async function submit(it: DeskOptions, submission: Submission): Promise<Told> {
   }
 }
 
+/** How long a person is taken to stay whose client does not wait for the outcome itself (`respond-async`). */
+const PRESENT_MS = 10_000;
 async function produce(it: DeskOptions, submission: Submission, type: string): Promise<void> {
   const { site } = it.replica;
   const nowMs = site.clock.now();
   const present = site.definitions.get(type)?.commands[submission.name]?.present === true;
   // Nobody is paid after they left: a person waits as long as the request does.
-  const deadlineMs = submission.deadlineMs ?? (present ? nowMs + submission.waitMs : undefined);
+  const deadlineMs = submission.deadlineMs ?? (present ? nowMs + (submission.waitMs || PRESENT_MS) : undefined);
   const message = encodeCommand({
     address: submission.address,
     name: submission.name,

@@ -57,6 +57,7 @@ export const Till = defineActor<State, Event>()({
     },
     look: { input: z.strictObject({}), reply: cash, decide: (state) => accept([], { cash: state.cash }) },
     pay: {
+      present: true,
       input: amount,
       reply: amount,
       decide: (state, input) =>
