@@ -131,7 +131,9 @@ describe('membership', () => {
     await vi.waitFor(() => expect(frozen.lines.slice(before)).toContainEqual({ begun: held, committed: 2 }), SOON);
     await out.command(it.commands, { key: null, value: 'three' }, held);
     await vi.waitFor(() => expect(frozen.lines).toContainEqual({ partition: held, offset: 2 }), SOON);
-    expect(frozen.lines).not.toContainEqual({ partition: held, offset: 1 });
+    // Until its first heartbeat it may read on as before: what it does then is fenced by the store, not by Kafka.
+    const anew = frozen.lines.findIndex((line, n) => n >= before && 'begun' in line && line.begun === held);
+    expect(frozen.lines.slice(anew)).not.toContainEqual({ partition: held, offset: 1 });
   });
 
   test('whoever cannot ask yet whether it may join asks again', async () => {
