@@ -78,7 +78,7 @@ describe('bad input', () => {
       Object.fromEntries([...new Set(reasons)].sort().map((reason) => [reason, reasons.filter((it) => it === reason).length]));
     expect(count(letters.map(({ reason }) => reason))).toEqual(count(bad.map(({ reason }) => reason)));
     await it.audit(sent);
-    await it.figures(0);
+    await it.figures(0, { deadLetters: letters.length });
   });
 
   it('fault: kcat producing structured CloudEvents with its default partitioner', async () => {
@@ -104,6 +104,10 @@ describe('bad input', () => {
     expect(await new Promise((resolve) => kcat.once('exit', resolve))).toBe(0);
     await it.settled(commands);
     await it.audit([...it.sent, ...commands]);
-    await it.figures(0);
+    // librdkafka places keys by CRC32: most records are produced again, to the partition where their key belongs.
+    const records = (await it.admin.fetchTopicOffsets(it.topics.commands)).reduce((sum, { high }) => sum + Number(high), 0);
+    const rerouted = records - it.sent.length - commands.length;
+    await it.figures(0, { rerouted });
+    expect(rerouted).toBeGreaterThan(0);
   });
 });

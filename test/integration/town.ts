@@ -172,7 +172,8 @@ export async function town(
     for (const [key, notes] of booked) expect({ key, notes: moved.get(key) ?? {} }).toEqual({ key, notes });
   }
 
-  async function figures(killed: number) {
+  /** One line for the log; `more` holds what only this fault raises. */
+  async function figures(killed: number, more: Readonly<Record<string, number>> = {}) {
     const alive = [...replicas.values()].filter((it) => it.child.exitCode === null && it.child.signalCode === null);
     const sum = async (metric: string) => (await Promise.all(alive.map((it) => it.metric(metric)))).reduce((a, b) => a + b, 0);
     const it = {
@@ -181,9 +182,8 @@ export async function town(
       redelivered: await sum('locus_redelivered_total'),
       recovered: await sum('locus_recovered_total'),
     };
-    process.stdout.write(
-      `fault: ${expect.getState().currentTestName?.split('fault: ').at(-1)}: killed=${it.killed} fenced=${it.fenced} redelivered=${it.redelivered} recovered=${it.recovered}\n`,
-    );
+    const figure = Object.entries({ ...it, ...more }).map(([name, count]) => `${name}=${count}`);
+    process.stdout.write(`fault: ${expect.getState().currentTestName?.split('fault: ').at(-1)}: ${figure.join(' ')}\n`);
     return it;
   }
 
