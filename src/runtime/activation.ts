@@ -70,9 +70,11 @@ export class Activation {
   #hasWork(): boolean {
     const { live } = this;
     if (live.phase === 'stopped') return false;
+    // What is on its way into the inbox is there, or given up, before the location is let go: the next activation must find it.
+    if (live.leaving !== undefined && live.appending.length > 0) return false;
     if (live.phase !== 'active' || live.control.length > 0 || live.leaseLost) return true;
     // An effect in hand is awaited, under the lease, before its location is let go.
-    if (live.leaving !== undefined) return live.running === undefined && live.appending.length === 0;
+    if (live.leaving !== undefined) return live.running === undefined;
     return live.waits && live.heldBy(this.#site.clock.monotonic()) === undefined;
   }
 
@@ -221,6 +223,7 @@ export class Activation {
       await site.store.unmark(live.claim, live.partition);
     }
     await site.leases.release([live.address]);
+    live.returns = live.leaving === 'evicted' && (live.claim === undefined || live.waits || live.ground?.intent !== undefined);
     this.#forget();
     if (live.running !== undefined) site.meters.opened(-1);
     for (const control of live.control.splice(0)) {

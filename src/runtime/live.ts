@@ -62,6 +62,8 @@ export class Live {
   usedMs: number;
   /** Set when it was told to go: why. */
   leaving: 'revoked' | 'idle' | 'evicted' | undefined;
+  /** Something is left to do here that no command will call for: it must be resident again. */
+  returns = false;
   leaseLost = false;
   reclaims = 0;
   /** Wakes it when a wait is over that ends by itself. */

@@ -136,6 +136,7 @@ export class Router {
     // What came while it was going begins the next activation.
     for (const waiting of live.mailbox.takeAll())
       if (!this.#site.assigned(live.partition) || !this.route(waiting)) waiting.conclude('abandoned');
+    if (live.returns && this.#site.assigned(live.partition)) this.spawn(live.place);
     this.#site.freed();
     if (this.#activations.size > 0) return;
     for (const resolve of this.#emptied.splice(0)) resolve();

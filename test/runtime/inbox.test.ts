@@ -92,6 +92,27 @@ describe('what waits too long', () => {
   });
 });
 
+it('is found by the next activation when its location was let go while it was written', async () => {
+  const it = it_;
+  const claims = held();
+  const appends = held();
+  let claimed = 0;
+  const node = await it.replica(
+    'a',
+    bent((store) => ({
+      claim: async (...given) => (claimed++ === 0 ? claims.gate : Promise.resolve()).then(() => store.claim(...given)),
+      append: async (...given) => appends.gate.then(() => store.append(...given)),
+    })),
+  );
+  const [id = ''] = adds(it, 1);
+  await it.until(() => expect(node.live('T1')?.appending).toHaveLength(1));
+  node.replica.router.find('till/T1')?.leave('evicted');
+  claims.release();
+  await it.clock.advance(1_000);
+  appends.release();
+  expect(await it.outcome('T1', id)).toMatchObject({ status: 'done' });
+});
+
 describe('a full inbox', () => {
   it('pauses its partition, and room lets it go on with nothing lost', async () => {
     const it = setup({ partitions: 1, limits: { inboxMax: 10, mailboxMax: 5 } });

@@ -206,6 +206,20 @@ describe('an operator', () => {
     expect(Number(after.epoch)).toBeGreaterThan(Number(before.epoch));
   });
 
+  it('evicts a location with an inbox, which is there again at once for what waits', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    await node.act('T1', { verb: 'pause' });
+    const id = it.send('T1', 'add', { amount: 1 });
+    await it.until(async () => expect(await status(it, id)).toBe('inboxed'));
+    await it.until(() => expect(it.committed()).toBe(1));
+    const epoch = node.live('T1')?.claim?.epoch ?? 0;
+    await node.act('T1', { verb: 'evict' });
+    await it.until(() => expect(node.live('T1')?.claim?.epoch).toBeGreaterThan(epoch));
+    await node.act('T1', { verb: 'resume' });
+    expect(await it.outcome('T1', id)).toMatchObject({ status: 'done' });
+  });
+
   it('is told to repeat a replay for which the store could not be read', async () => {
     const it = it_;
     const { node, id } = await parked(it);

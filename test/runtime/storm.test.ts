@@ -60,16 +60,36 @@ it.each(Array.from({ length: 30 }, (_, n) => n + 1))(
       async () => {
         const n = roll(2);
         if (it.disk.life() === undefined) return;
+        const held = nodes[n]?.replica.partitions.heldPartitions ?? [];
         nodes[n]?.kill();
-        it.disk.comeBack();
-        const partition = roll(2);
-        if (roll(3) === 0) it.log.moveOffset(it.group, { topic: COMMANDS, partition }, 0);
+        for (const partition of held)
+          if (roll(3) === 0 && it.committed(partition) !== undefined) it.log.moveOffset(it.group, { topic: COMMANDS, partition }, 0);
         nodes[n] = await it.replica(`r-${n}`);
+      },
+      async () => {
+        const n = roll(2);
+        if (it.disk.life() === undefined) return;
+        await nodes[n]?.drain();
+        nodes[n]?.kill();
+        nodes[n] = await it.replica(`r-${n}`);
+      },
+      async () => {
+        const generation = await it.view.generation().catch(() => undefined);
+        if (generation !== undefined && roll(3) === 0)
+          await it.view.setGeneration(Number.parseInt(generation, 10) + 1, generation).catch(() => {});
+      },
+      async () => {
+        it.disk.freeze();
+        await it.clock.advance(roll(2_000));
+        it.disk.thaw();
+      },
+      () => {
+        for (const node of nodes) node.replica.router.find(`till/T${roll(TILLS)}`)?.leave('evicted');
       },
     ];
     for (let step = 0; step < STEPS; step++) {
       for (let n = roll(4); n > 0; n--) send(`T${roll(TILLS)}`, roll(2) === 0 ? 'add' : 'pay', 1 + roll(9));
-      if (roll(3) === 0) await weather[roll(weather.length)]?.();
+      if (roll(2) === 0) await weather[roll(weather.length)]?.();
       await it.clock.advance(roll(400));
     }
     // The storm is over.
@@ -79,7 +99,7 @@ it.each(Array.from({ length: 30 }, (_, n) => n + 1))(
     it.device.after = async () => {};
     for (const node of it.locks.nodes) node.up = true;
 
-    const outcomes = [];
+    const outcomes: Record<string, unknown>[] = [];
     for (const { at, id } of sent) outcomes.push(await it.outcome(at, id));
     const total = it.log.records(COMMANDS).length;
     await it.until(() => expect((it.committed(0) ?? 0) + (it.committed(1) ?? 0)).toBe(total));
