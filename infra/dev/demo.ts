@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { outsideOf, startBacking } from './backing.ts';
 import { type Load, startLoad } from './demo-load.ts';
-import { lastWords, metric, type Running, startGateway, startReplica } from './demo-processes.ts';
 import { startWatch, type Watch } from './demo-watch.ts';
+import { lastWords, metric, type Running, startGateway, startReplica } from './processes.ts';
 
 const LOCATIONS = 200;
 const COMMANDS = 21_000;

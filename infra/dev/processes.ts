@@ -1,4 +1,4 @@
-/** The processes of the demo: a device gateway and replicas, each started by the program that a user starts. */
+/** Processes of a fleet on this machine, for the demo and the benches: a device gateway and replicas, each started by the program that a user starts. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,0 +1,86 @@
+/** `npm run bench -- W1|W2|memory [--runs N] [--records N]`: product beside ceiling from one run; exits 1 below the bar. */
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type Ground, ground } from './ground.ts';
+import { memory } from './memory.ts';
+import { type Measured, w1 } from './w1.ts';
+import { w2 } from './w2.ts';
+
+const GIB = 2 ** 30;
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const whole = (figure: number) => Math.round(figure).toLocaleString('en');
+const median = (figures: readonly number[]) => [...figures].sort((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Number.NaN;
+
+/** `bar` is the least that product may be of its ceiling. */
+const ratios = {
+  W1: {
+    bar: 0.2,
+    records: 300_000,
+    runs: 5,
+    measure: w1,
+    what: 'commands/s, each with an acknowledged event',
+    ceiling: 'raw idempotent producer, same records',
+  },
+  W2: { bar: 0.7, records: 60_000, runs: 5, measure: w2, what: 'dispenses/s', ceiling: 'limit, 200 locations / 20 ms' },
+} as const;
+
+async function ratio(on: Ground, name: keyof typeof ratios, runs: number, records: number): Promise<boolean> {
+  const { bar, measure, what, ceiling } = ratios[name];
+  const all: Measured[] = [];
+  for (let n = 1; n <= runs; n++) {
+    const one = await measure(on, records);
+    all.push(one);
+    say(
+      `  run ${n}  product ${whole(one.product).padStart(8)}  ceiling ${whole(one.ceiling).padStart(8)}  ratio ${(one.product / one.ceiling).toFixed(3)}  replica ${one.cpuUs.toFixed(0)} µs of CPU each`,
+    );
+  }
+  const middle = median(all.map((one) => one.product / one.ceiling));
+  say(`${name} product   ${whole(median(all.map((one) => one.product))).padStart(8)} ${what}`);
+  say(`${name} ceiling   ${whole(median(all.map((one) => one.ceiling))).padStart(8)} ${ceiling}`);
+  say(
+    `${name} ratio     ${middle.toFixed(3).padStart(8)} median of ${runs}, the bar is ${bar.toFixed(2)}: ${middle >= bar ? 'passed' : 'MISSED'}`,
+  );
+  return middle >= bar;
+}
+
+async function resident(on: Ground, locations: number): Promise<boolean> {
+  const { resident: many, bytes } = await memory(on, locations);
+  const isGood = many >= locations && bytes <= GIB;
+  say(
+    `memory ${whole(many)} resident locations in ${whole(bytes / 2 ** 20)} MiB, ${(bytes / many / 1024).toFixed(1)} KiB each; the bar is 1,024 MiB: ${isGood ? 'passed' : 'MISSED'}`,
+  );
+  return isGood;
+}
+
+async function main(): Promise<number> {
+  const string = { type: 'string' } as const;
+  const { positionals, values } = parseArgs({ allowPositionals: true, options: { runs: string, records: string } });
+  const names = positionals.length === 0 ? ['W1', 'W2', 'memory'] : positionals;
+  const strange = names.filter((name) => name !== 'memory' && !Object.hasOwn(ratios, name));
+  if (strange.length > 0) throw new Error(`no such workload: ${strange.join(', ')}; there are ${Object.keys(ratios).join(', ')}, memory`);
+  say(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}; broker, store and replica share them`);
+  const on = await ground();
+  let isGood = true;
+  try {
+    for (const name of names) {
+      if (name === 'memory') isGood = (await resident(on, Number(values.records ?? 100_000))) && isGood;
+      else {
+        const kind = name as keyof typeof ratios;
+        isGood =
+          (await ratio(on, kind, Number(values.runs ?? ratios[kind].runs), Number(values.records ?? ratios[kind].records))) && isGood;
+      }
+    }
+  } finally {
+    await on.stop();
+  }
+  return isGood ? 0 : 1;
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  },
+);
