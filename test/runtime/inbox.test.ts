@@ -113,6 +113,20 @@ it('is found by the next activation when its location was let go while it was wr
   expect(await it.outcome('T1', id)).toMatchObject({ status: 'done' });
 });
 
+it('is counted when it is written between a claim and its first turn', async () => {
+  const it = it_;
+  const marks = held();
+  await it.replica(
+    'a',
+    bent((store) => ({ mark: async (...given) => marks.gate.then(() => store.mark(...given)) })),
+  );
+  const [id = ''] = adds(it, 1);
+  await it.until(async () => expect(await inboxed(it)).toBe(1));
+  await it.until(() => expect(it.committed()).toBe(1));
+  marks.release();
+  expect(await it.outcome('T1', id)).toMatchObject({ status: 'done' });
+});
+
 describe('a full inbox', () => {
   it('pauses its partition, and room lets it go on with nothing lost', async () => {
     const it = setup({ partitions: 1, limits: { inboxMax: 10, mailboxMax: 5 } });
