@@ -62,7 +62,9 @@ async function start(config: Config, watch: Telemetry, fatal: (why: string) => v
   const replica = new Replica({ ...replicaOptions(config, watch, partitions), store, registry, notices, fatal });
   watch.watch({
     active: () => replica.router.size,
-    mailboxDepth: () => replica.delivery.inflight,
+    mailboxDepth: () => replica.router.waiting().depth,
+    mailboxOldestSeconds: () => replica.router.waiting().oldestMs / 1_000,
+    parked: () => replica.router.parked(),
     outboxUnpublished: () => replica.site.relay.depth,
     watermarkLag: () => replica.partitions.lag,
   });

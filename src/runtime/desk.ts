@@ -3,7 +3,7 @@
 import type { Acted, Desk, Peers, Submission, Told } from '../desk.ts';
 import { type Fault, fault, LocusError } from '../errors.ts';
 import { type Address, parseAddress } from '../message/address.ts';
-import { encodeCommand, hashOf } from '../message/codec.ts';
+import { encodeCommand, hashOf, VALUE_MAX_BYTES } from '../message/codec.ts';
 import type { Registry, TopicPartition } from '../ports.ts';
 import { checkInput } from './definition.ts';
 import { act } from './forwarding.ts';
@@ -68,7 +68,10 @@ async function submit(it: DeskOptions, submission: Submission): Promise<Told> {
 
   const known = await lookUp(it, address, commandId, hash);
   if (known !== undefined && known.kind !== 'waiting') return known;
-  if (known === undefined) await produce(it, submission, type);
+  if (known === undefined) {
+    const refused = await produce(it, submission, type);
+    if (refused !== undefined) return { kind: 'invalid', faults: [refused] };
+  }
   for (;;) {
     // Listening begins before the look, so that an outcome between the two is not missed.
     const leftMs = untilMs - site.clock.monotonic();
@@ -82,7 +85,7 @@ async function submit(it: DeskOptions, submission: Submission): Promise<Told> {
 
 /** How long a person is taken to stay whose client does not wait for the outcome itself (`respond-async`). */
 const PRESENT_MS = 10_000;
-async function produce(it: DeskOptions, submission: Submission, type: string): Promise<void> {
+async function produce(it: DeskOptions, submission: Submission, type: string): Promise<Fault | undefined> {
   const { site } = it.replica;
   const nowMs = site.clock.now();
   const present = site.definitions.get(type)?.commands[submission.name]?.present === true;
@@ -100,7 +103,12 @@ async function produce(it: DeskOptions, submission: Submission, type: string): P
     ...(submission.ifSeq === undefined ? {} : { ifSeq: submission.ifSeq }),
     ...(submission.traceparent === undefined ? {} : { traceparent: submission.traceparent }),
   });
+  // As the log will measure it: what is accepted here must not end as a dead letter for its size.
+  const bytes = Buffer.byteLength(message.value);
+  if (bytes > VALUE_MAX_BYTES)
+    return fault('VALUE_TOO_LARGE', 'body', `${bytes} bytes with its envelope`, `must be at most ${VALUE_MAX_BYTES}`);
   await site.writer.command(it.commandsTopic, message);
+  return undefined;
 }
 
 function check(it: DeskOptions, { address, name, input }: Submission): readonly Fault[] {

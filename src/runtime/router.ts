@@ -96,6 +96,24 @@ export class Router {
     await new Promise<void>((resolve) => this.#emptied.push(resolve));
   }
 
+  /** What waits in memory, over all locations. */
+  waiting(): { readonly depth: number; readonly oldestMs: number } {
+    const nowMs = this.#site.clock.monotonic();
+    let depth = 0;
+    let oldestMs = 0;
+    for (const { live } of this.#waiting) {
+      depth += live.mailbox.length;
+      for (const lane of ['customer', 'bulk'] as const) oldestMs = Math.max(oldestMs, nowMs - (live.mailbox.oldestMs(lane) ?? nowMs));
+    }
+    return { depth, oldestMs };
+  }
+  /** Resident locations that a parked command holds. */
+  parked(): number {
+    let count = 0;
+    for (const { live } of this.#activations.values()) if (live.ground?.parked !== undefined) count++;
+    return count;
+  }
+
   /** Some of those that are still here, and what keeps them. */
   left(): readonly object[] {
     const nowMs = this.#site.clock.monotonic();
