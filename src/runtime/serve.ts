@@ -57,8 +57,9 @@ export async function serve(site: Site, live: Live): Promise<Served> {
 
 /** Removes from `left` whatever was given its verdict. */
 async function turns(site: Site, live: Live, left: Waiting[]): Promise<Served> {
-  const found = await recall(site, live, left);
   while (left.length > 0 && live.ground !== undefined && live.leaving === undefined) {
+    // Each time anew: what the commit before has written may be what the next command must know.
+    const found = await recall(site, live, left);
     const filled = fill(site, live, left, found);
     const result = await commit(site, live, filled.draft);
     if (result.kind === 'again') return { kind: 'reclaim', why: result.why };

@@ -99,9 +99,9 @@ export function fleet(
       replica: made,
       counts,
       store,
-      live: (id) => made.router.find(`till/${id}`)?.live,
+      live: (id) => made.router.find(`${bound.actor.type}/${id}`)?.live,
       act(id, action) {
-        const place = parseAddress(`till/${id}`, 'address');
+        const place = parseAddress(`${bound.actor.type}/${id}`, 'address');
         const activation = 'code' in place ? undefined : made.router.spawn(place);
         if (activation === undefined) throw new Error(`${id} cannot be resident`);
         return clock.run(activation.act({ key: `k-${++acted}`, because: 'a test', ...action }));
@@ -121,7 +121,15 @@ export function fleet(
   let acted = 0;
   /** Its record, as a producer would write it. */
   const record = (id: string, name: string, input: unknown, commandId: string, more: Partial<Sendable> = {}) =>
-    encodeCommand({ address: `till/${id}`, name, commandId, input, source: 'test', time: new Date(clock.now()).toISOString(), ...more });
+    encodeCommand({
+      address: `${bound.actor.type}/${id}`,
+      name,
+      commandId,
+      input,
+      source: 'test',
+      time: new Date(clock.now()).toISOString(),
+      ...more,
+    });
   const send = (id: string, name: string, input: unknown, commandId = `c-${++sent}`, more: Partial<Sendable> = {}) => {
     log.produce(COMMANDS, record(id, name, input, commandId, more));
     return commandId;
@@ -131,7 +139,7 @@ export function fleet(
   const ready = view.start();
   async function memoryView(id: string, commandId: string) {
     await ready;
-    return (await view.recall(`till/${id}`, [commandId]))[0];
+    return (await view.recall(`${bound.actor.type}/${id}`, [commandId]))[0];
   }
   /** The outcome of a command once it is final, as its caller gets it. */
   const outcome = (id: string, commandId: string): Promise<Record<string, unknown>> =>
@@ -147,7 +155,7 @@ export function fleet(
     >();
     for (const record of log.records(EVENTS)) {
       const event = JSON.parse(Buffer.from(record.value ?? '').toString());
-      if (event.subject === `till/${id}` && !seen.has(event.locusseq)) seen.set(event.locusseq, event);
+      if (event.subject === `${bound.actor.type}/${id}` && !seen.has(event.locusseq)) seen.set(event.locusseq, event);
     }
     return [...seen].sort(([a], [b]) => a - b).map(([, event]) => event);
   };
