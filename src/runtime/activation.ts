@@ -223,7 +223,10 @@ export class Activation {
       await site.store.unmark(live.claim, live.partition);
     }
     await site.leases.release([live.address]);
-    live.returns = live.leaving === 'evicted' && (live.claim === undefined || live.waits || live.ground?.intent !== undefined);
+    // Once revoked it may be named by an index that was walked while it was still here: its partition can be back already.
+    live.returns =
+      live.leaving === 'revoked' ||
+      (live.leaving === 'evicted' && (live.claim === undefined || live.waits || live.ground?.intent !== undefined));
     this.#forget();
     if (live.running !== undefined) site.meters.opened(-1);
     for (const control of live.control.splice(0)) {

@@ -51,7 +51,7 @@ function append(site: Site, live: Live, waiting: readonly Waiting[]): void {
 /** One burst after another until nothing is left; turns of this location wait meanwhile. Never throws. */
 async function work(site: Site, live: Live): Promise<void> {
   while (live.appending.length > 0) {
-    const burst = live.appending.slice(0, BURST_MAX);
+    const burst = burstOf(live.appending);
     const generation = live.leaving === 'revoked' ? undefined : await site.checked(live.partition);
     if (generation === undefined) {
       for (const waiting of live.appending.splice(0)) waiting.conclude('abandoned');
@@ -62,6 +62,13 @@ async function work(site: Site, live: Live): Promise<void> {
     if (left.length > 0) await pause(site.clock, jitter(site.random, RETRY_MS));
   }
   live.wake();
+}
+
+/** A burst holds a commandId once: were the first to get no answer, the second would stand in its place, behind what came between. */
+function burstOf(appending: readonly Waiting[]): readonly Waiting[] {
+  const ids = new Set<string>();
+  const repeat = appending.slice(0, BURST_MAX).findIndex(({ command }) => ids.size === ids.add(command.commandId).size);
+  return appending.slice(0, repeat < 0 ? BURST_MAX : repeat);
 }
 
 /** What got no answer is answered `left`: appending it again is harmless, it is known by then. */

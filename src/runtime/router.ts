@@ -151,10 +151,14 @@ export class Router {
     const { live } = activation;
     this.#activations.delete(live.address);
     this.#waiting.delete(activation);
-    // What came while it was going begins the next activation.
-    for (const waiting of live.mailbox.takeAll())
-      if (!this.#site.assigned(live.partition) || !this.route(waiting)) waiting.conclude('abandoned');
-    if (live.returns && this.#site.assigned(live.partition)) this.spawn(live.place);
+    // What came while it was going begins the next activation, all of it: it has been taken already.
+    const left = live.mailbox.takeAll();
+    const wanted = this.#site.assigned(live.partition) && (live.returns || left.length > 0);
+    const next = wanted ? this.spawn(live.place) : undefined;
+    for (const waiting of left)
+      if (next === undefined) waiting.conclude('abandoned');
+      else next.live.mailbox.push(waiting);
+    if (next !== undefined) this.#waiting.add(next);
     this.#site.freed();
     if (this.#activations.size > 0) return;
     for (const resolve of this.#emptied.splice(0)) resolve();

@@ -113,6 +113,27 @@ it('is found by the next activation when its location was let go while it was wr
   expect(await it.outcome('T1', id)).toMatchObject({ status: 'done' });
 });
 
+it('keeps the place of its first delivery, though that was written after several tries', async () => {
+  const it = it_;
+  const wire = held();
+  let lost = 1;
+  await it.replica(
+    'a',
+    bent((store) => ({
+      append: async (...given) => (lost-- > 0 ? { kind: 'unanswered', why: 'a test' } : store.append(...given)),
+    })),
+  );
+  await it.outcome('T1', it.send('T1', 'add', { amount: 100 }));
+  it.device.before = (kind) => (kind === 'run' ? wire.gate : Promise.resolve());
+  const stuck = it.send('T1', 'pay', { amount: 1 });
+  const [first = '', second = ''] = adds(it, 2);
+  it.send('T1', 'add', { amount: 1 }, first);
+  await it.until(() => expect(it.committed()).toBe(5));
+  wire.release();
+  for (const id of [stuck, first, second]) await it.outcome('T1', id);
+  await it.until(() => expect([...new Set(order(it))].slice(1)).toEqual([stuck, first, second]));
+});
+
 it('is counted when it is written between a claim and its first turn', async () => {
   const it = it_;
   const marks = held();

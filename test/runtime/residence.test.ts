@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { bent, held, setup } from './bundle.ts';
+import { COMMANDS } from './fleet.ts';
 
 type Bundle = ReturnType<typeof setup>;
 let it_: Bundle;
@@ -140,6 +141,52 @@ describe('the index of locations with work', () => {
     for (const id of ['till/U1', 'till/U2']) await it.view.markInbox(id, 0, generation);
     await it.replica('b');
     for (const { at, id } of ids) expect(await it.outcome(at, id)).toMatchObject({ status: 'done' });
+  });
+});
+
+describe('a location whose partition is lost and back before it is gone', () => {
+  it('is there again for what it left open, and for all that came meanwhile', async () => {
+    const it = setup({ partitions: 1, limits: { mailboxMax: 4 } });
+    const wire = held();
+    const node = await it.replica('a');
+    await it.outcome('T1', it.send('T1', 'add', { amount: 9 }));
+    it.device.before = (kind) => (kind === 'run' ? wire.gate : Promise.resolve());
+    it.send('T1', 'pay', { amount: 1 });
+    const waits = it.send('T1', 'look', {});
+    await it.until(async () => expect((await it.entry('T1', waits))?.status).toBe('inboxed'));
+    await it.until(() => expect(it.committed()).toBe(3));
+    const at = { topic: COMMANDS, partition: 0 };
+    node.replica.partitions.end(at);
+    await it.clock.run(node.replica.partitions.begin(at, { committed: 3, low: 0, high: 3, fresh: false }));
+    expect(node.live('T1')?.leaving).toBe('revoked');
+    wire.release();
+    expect(await it.outcome('T1', waits)).toMatchObject({ reply: { cash: 8 } });
+  });
+
+  it('takes over more than it would accept, for nobody would bring it again', async () => {
+    const it = setup({ partitions: 1, limits: { mailboxMax: 4, inboxAfterMs: 60_000 } });
+    const commits = held();
+    const node = await it.replica(
+      'a',
+      bent((store) => ({
+        async commit(claim, change) {
+          if (change.entries.some(({ commandId }) => commandId === 'slow')) await commits.gate;
+          return store.commit(claim, change);
+        },
+      })),
+    );
+    await it.outcome('T1', it.send('T1', 'add', { amount: 9 }));
+    await it.outcome('T1', it.send('T1', 'pay', { amount: 1 }));
+    // The payment ends its batch: what stands behind it goes back to a mailbox that is full again.
+    const ids = [it.send('T1', 'add', { amount: 1 }, 'slow'), it.send('T1', 'pay', { amount: 1 })];
+    for (let n = 0; n < 2; n++) ids.push(it.send('T1', 'look', {}));
+    await it.until(() => expect(node.live('T1')?.serving).toBe(true));
+    for (let n = 0; n < 4; n++) ids.push(it.send('T1', 'look', {}));
+    await it.until(() => expect(node.live('T1')?.mailbox.length).toBe(4));
+    node.replica.router.find('till/T1')?.leave('evicted');
+    commits.release();
+    for (const id of ids) await it.outcome('T1', id);
+    await it.until(() => expect(it.committed()).toBe(10));
   });
 });
 
