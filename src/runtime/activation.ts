@@ -196,6 +196,8 @@ export class Activation {
     if (intent?.doubtSinceMs !== undefined) this.#site.meters.doubted(-1);
     live.claim = undefined;
     live.ground = undefined;
+    live.stock = [];
+    live.taken = [];
   }
   async #backOff(): Promise<void> {
     const waitMs = Math.min(RECLAIM_LONGEST_MS, RECLAIM_FIRST_MS * 2 ** Math.min(10, this.live.reclaims++));

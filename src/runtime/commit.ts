@@ -22,6 +22,7 @@ export async function commit(site: Site, live: Live, draft: Draft): Promise<Resu
     case 'ok':
       site.meters.committed(site.clock.monotonic() - startedMs, draft.turns);
       live.adopt(draft);
+      live.movedMs = site.clock.monotonic();
       live.reclaims = 0;
       site.relay.push(draft.events, (seq) => {
         if (live.claim === claim && seq > live.published) live.published = seq;

@@ -31,6 +31,8 @@ export function relieve(site: Site, live: Live): boolean {
   // Some of what a step has in hand may come back: what came later must not be written down before it.
   if (live.serving) return false;
   const before = site.clock.monotonic() - site.limits.inboxAfterMs;
+  // Slow is not stuck: while commits go through, what waits here only pauses the fetch.
+  if (live.movedMs > before) return false;
   let moved = false;
   for (const lane of LANES) {
     if ((live.mailbox.oldestMs(lane) ?? Number.POSITIVE_INFINITY) > before) continue;

@@ -39,6 +39,10 @@ export class Live {
   ground: Ground | undefined;
   /** Durable inbox, as far as known here. */
   inbox = { customer: 0, bulk: 0 };
+  /** Read from the inbox and not decided yet, oldest first; void with the claim. */
+  stock: Waiting[] = [];
+  /** Decided, and still in the inbox until the next trim. */
+  taken: Waiting[] = [];
   /** On their way into the inbox, in order. */
   appending: Waiting[] = [];
   /** A step has commands in hand that may go back to the mailbox. */
@@ -60,6 +64,8 @@ export class Live {
   pagedAt = 0;
   sizedAt = 0;
   usedMs: number;
+  /** When it last committed anything, monotonic ms: a location that moves is not stuck. */
+  movedMs: number;
   /** Set when it was told to go: why. */
   leaving: 'revoked' | 'idle' | 'evicted' | undefined;
   /** Something is left to do here that no command will call for: it must be resident again. */
@@ -80,6 +86,7 @@ export class Live {
     this.definition = definition;
     this.partition = partition;
     this.usedMs = nowMs;
+    this.movedMs = nowMs;
   }
 
   get address(): string {

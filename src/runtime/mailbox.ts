@@ -17,6 +17,17 @@ export type Waiting = {
   conclude(verdict: Verdict): void;
 };
 
+/** A batch ends with such a command. */
+export type Ends = (waiting: Waiting) => boolean;
+const never: Ends = () => false;
+
+/** From `start` on, at most `limit`, ending with the first for which `ends` holds. */
+export function upTo(items: readonly Waiting[], start: number, limit: number, ends: Ends): Waiting[] {
+  const stop = Math.min(items.length, start + limit);
+  for (let at = start; at < stop; at++) if (ends(items[at] as Waiting)) return items.slice(start, at + 1);
+  return items.slice(start, stop);
+}
+
 /** First in, first out, with a way back to the front. */
 class Line {
   #items: Waiting[] = [];
@@ -30,8 +41,9 @@ class Line {
   push(item: Waiting): void {
     this.#items.push(item);
   }
-  take(limit: number): Waiting[] {
-    const taken = this.#items.slice(this.#head, this.#head + limit);
+  /** At most `limit`, ending with the first for which `ends` holds. */
+  take(limit: number, ends: Ends): Waiting[] {
+    const taken = upTo(this.#items, this.#head, limit, ends);
     this.#head += taken.length;
     if (this.#head === this.#items.length) {
       this.#items = [];
@@ -62,8 +74,8 @@ export class Mailbox {
   push(item: Waiting): void {
     this.#line(item).push(item);
   }
-  take(lane: Exclude<Lane, 'control'>, limit: number): Waiting[] {
-    return this.#lines?.[lane].take(limit) ?? [];
+  take(lane: Exclude<Lane, 'control'>, limit: number, ends: Ends = never): Waiting[] {
+    return this.#lines?.[lane].take(limit, ends) ?? [];
   }
   takeAll(): Waiting[] {
     return [...this.take('customer', Number.MAX_SAFE_INTEGER), ...this.take('bulk', Number.MAX_SAFE_INTEGER)];

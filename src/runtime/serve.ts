@@ -7,7 +7,7 @@ import { checkInput } from './definition.ts';
 import { Draft, type Found } from './draft.ts';
 import { entryParts, type Intent } from './ground.ts';
 import type { Live } from './live.ts';
-import type { Verdict, Waiting } from './mailbox.ts';
+import { upTo, type Verdict, type Waiting } from './mailbox.ts';
 import { judgeFence } from './recovery.ts';
 import type { Site } from './site.ts';
 import { ATTEMPTS, remedy } from './supervision.ts';
@@ -17,6 +17,8 @@ import { decide, park } from './turn.ts';
 const BATCH_MAX = 64;
 /** Fields in one commit, far under what the store takes. */
 const FIELDS_MAX = 2_000;
+/** Items read from a durable inbox at once. */
+const STOCK_MAX = 256;
 
 /** What a step left to do: nothing, an effect to run, or the claim to be made anew. */
 export type Served =
@@ -34,12 +36,16 @@ type Filled = {
   readonly trouble?: { readonly waiting: Waiting; readonly error: string; readonly final: boolean };
 };
 
-/** One step of the customer and bulk lanes. */
+/** One step of the customer and bulk lanes; the durable inbox of a lane comes before its mailbox. */
 export async function serve(site: Site, live: Live): Promise<Served> {
   const lane = live.inbox.customer > 0 || live.mailbox.depth('customer') > 0 ? 'customer' : 'bulk';
-  const stored = live.inbox[lane] > 0 ? await site.store.inbox(live.address, lane, BATCH_MAX) : [];
-  if (live.inbox[lane] > 0 && stored.length === 0) live.inbox[lane] = 0;
-  const batch = stored.length > 0 ? stored.map((item) => waitingOf(live, item)) : live.mailbox.take(lane, BATCH_MAX);
+  // A turn that performs ends its batch: what stands behind it need not be looked at yet.
+  const mayPerform = ({ command }: Waiting) => live.definition.commands[command.name]?.settle !== undefined;
+  const stored = live.inbox[lane] > 0;
+  if (stored && live.stock.length === 0) await restock(site, live, lane);
+  const batch = stored
+    ? live.stock.splice(0, upTo(live.stock, 0, BATCH_MAX, mayPerform).length)
+    : live.mailbox.take(lane, BATCH_MAX, mayPerform);
   if (batch.length === 0) return SERVED;
   const left: Waiting[] = [...batch];
   let served: Served;
@@ -48,11 +54,23 @@ export async function serve(site: Site, live: Live): Promise<Served> {
     served = await turns(site, live, left);
   } finally {
     live.serving = false;
-    // What no turn has decided waits on, before whatever came since. Inbox items are in the store anyway.
-    if (stored.length === 0 && left.length > 0) live.mailbox.putBack(left);
+    // What no turn has decided waits on, before whatever came since.
+    if (stored) live.stock.unshift(...left);
+    else if (left.length > 0) live.mailbox.putBack(left);
   }
-  if (stored.length > 0 && served.kind !== 'reclaim') await forget(site, live, lane, stored, left);
+  if (!stored || served.kind === 'reclaim') return served;
+  const waiting = new Set(left);
+  live.taken.push(...batch.filter((it) => !waiting.has(it)));
+  if (live.stock.length === 0) await forget(site, live, lane);
   return served;
+}
+
+/** Reads on in the durable inbox, once what was decided of it is gone. */
+async function restock(site: Site, live: Live, lane: 'customer' | 'bulk'): Promise<void> {
+  await forget(site, live, lane);
+  const items = await site.store.inbox(live.address, lane, STOCK_MAX);
+  live.stock = items.map((item) => waitingOf(live, item));
+  if (items.length === 0) live.inbox[lane] = 0;
 }
 
 /** Removes from `left` whatever was given its verdict. */
@@ -239,16 +257,11 @@ function waitingOf(live: Live, item: InboxItem): Waiting {
 }
 
 /** Taken inbox items go once their outcome is durable; should this fail they are met again and known by their commandId. */
-async function forget(
-  site: Site,
-  live: Live,
-  lane: 'customer' | 'bulk',
-  stored: readonly InboxItem[],
-  left: readonly Waiting[],
-): Promise<void> {
-  const waiting = new Set(left.map(({ offset }) => offset));
-  const taken = stored.filter(({ offset }) => !waiting.has(offset));
-  if (taken.length === 0 || live.claim === undefined) return;
-  const answer = await site.store.trim(live.claim, { inbox: taken });
-  if (answer.kind === 'ok') live.inbox[lane] = Math.max(0, live.inbox[lane] - taken.length);
+async function forget(site: Site, live: Live, lane: 'customer' | 'bulk'): Promise<void> {
+  if (live.taken.length === 0 || live.claim === undefined) return;
+  const inbox = live.taken.map(({ command, offset }) => ({ lane, offset, commandId: command.commandId, text: '' }));
+  const answer = await site.store.trim(live.claim, { inbox });
+  if (answer.kind !== 'ok') return;
+  live.inbox[lane] = Math.max(0, live.inbox[lane] - inbox.length);
+  live.taken = [];
 }
