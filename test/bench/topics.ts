@@ -4,6 +4,7 @@ import { readTopics } from '../../infra/dev/books-topics.ts';
 
 const BATCH = 2_000;
 const TICK_MS = 50;
+const STILL_MS = 60_000;
 
 export type Message = { readonly key: string; readonly value: string; readonly headers: Readonly<Record<string, string>> };
 export type Topics = Awaited<ReturnType<typeof openTopics>>;
@@ -38,8 +39,8 @@ export async function openTopics(brokers: string) {
         .sort((a, b) => a.offset - b.offset)
         .map(({ key, value, headers }) => ({ key: key ?? '', value: value ?? '', headers }));
     },
-    /** Watches a topic from its first record until it holds `count`: records a second between the two. */
-    rate: (topic: string, count: number, limitMs: number) => rateOf(admin, topic, count, limitMs),
+    /** Watches a topic that holds `from` records until it holds `to`: records a second since the first was seen. */
+    rate: (topic: string, from: number, to: number) => rateOf(admin, topic, from, to),
     stop: () => admin.disconnect(),
   };
 }
@@ -49,15 +50,18 @@ async function lengthOf(admin: Admin, topic: string): Promise<number> {
   return offsets.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
 }
 
-async function rateOf(admin: Admin, topic: string, count: number, limitMs: number): Promise<number> {
-  const untilMs = performance.now() + limitMs;
+async function rateOf(admin: Admin, topic: string, from: number, to: number): Promise<number> {
   let first: { readonly atMs: number; readonly length: number } | undefined;
+  let last = { atMs: performance.now(), length: from };
   for (;;) {
-    const length = await lengthOf(admin, topic);
-    const nowMs = performance.now();
-    if (first === undefined && length > 0) first = { atMs: nowMs, length };
-    if (first !== undefined && length >= count) return ((length - first.length) / (nowMs - first.atMs)) * 1_000;
-    if (nowMs > untilMs) throw new Error(`${topic} holds ${length} of ${count} records after ${limitMs / 1_000} s`);
+    const now = { length: await lengthOf(admin, topic), atMs: performance.now() };
+    if (now.length > last.length) {
+      first ??= now;
+      last = now;
+    }
+    if (first !== undefined && now.length >= to) return ((now.length - first.length) / (now.atMs - first.atMs)) * 1_000;
+    if (now.atMs - last.atMs > STILL_MS)
+      throw new Error(`${topic} holds ${last.length} of ${to} records and nothing was added for ${STILL_MS / 1_000} s`);
     await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }
 }
