@@ -42,7 +42,7 @@ export async function serve(site: Site, live: Live): Promise<Served> {
   // A turn that performs ends its batch: what stands behind it need not be looked at yet.
   const mayPerform = ({ command }: Waiting) => live.definition.commands[command.name]?.settle !== undefined;
   const stored = live.inbox[lane] > 0;
-  if (stored && live.stock.length === 0) await restock(site, live, lane);
+  if (stored && laneOfStock(live) !== lane) await restock(site, live, lane);
   const batch = stored
     ? live.stock.splice(0, upTo(live.stock, 0, BATCH_MAX, mayPerform).length)
     : live.mailbox.take(lane, BATCH_MAX, mayPerform);
@@ -61,15 +61,18 @@ export async function serve(site: Site, live: Live): Promise<Served> {
   if (!stored || served.kind === 'reclaim') return served;
   const waiting = new Set(left);
   live.taken.push(...batch.filter((it) => !waiting.has(it)));
-  if (live.stock.length === 0) await forget(site, live, lane);
+  if (live.stock.length === 0) await forget(site, live);
   return served;
 }
 
+const laneOfStock = (live: Live): string | undefined => live.stock[0]?.command.lane;
+
 /** Reads on in the durable inbox, once what was decided of it is gone. */
 async function restock(site: Site, live: Live, lane: 'customer' | 'bulk'): Promise<void> {
-  await forget(site, live, lane);
+  await forget(site, live);
   const items = await site.store.inbox(live.address, lane, STOCK_MAX);
   live.stock = items.map((item) => waitingOf(live, item));
+  // Only the store says that it is empty: a count that is too low would leave commands lying.
   if (items.length === 0) live.inbox[lane] = 0;
 }
 
@@ -257,11 +260,15 @@ function waitingOf(live: Live, item: InboxItem): Waiting {
 }
 
 /** Taken inbox items go once their outcome is durable; should this fail they are met again and known by their commandId. */
-async function forget(site: Site, live: Live, lane: 'customer' | 'bulk'): Promise<void> {
+async function forget(site: Site, live: Live): Promise<void> {
   if (live.taken.length === 0 || live.claim === undefined) return;
-  const inbox = live.taken.map(({ command, offset }) => ({ lane, offset, commandId: command.commandId, text: '' }));
-  const answer = await site.store.trim(live.claim, { inbox });
-  if (answer.kind !== 'ok') return;
-  live.inbox[lane] = Math.max(0, live.inbox[lane] - inbox.length);
+  const inbox = live.taken.map(({ command, offset }) => ({
+    lane: command.lane === 'bulk' ? ('bulk' as const) : ('customer' as const),
+    offset,
+    commandId: command.commandId,
+    text: '',
+  }));
+  if ((await site.store.trim(live.claim, { inbox })).kind !== 'ok') return;
+  for (const { lane } of inbox) live.inbox[lane] = Math.max(1, live.inbox[lane] - 1);
   live.taken = [];
 }
