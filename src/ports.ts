@@ -11,7 +11,7 @@ export type Log = Readonly<Record<'debug' | 'info' | 'warn' | 'error', (fields: 
 
 // ── State store ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What is durably known of one commandId. `text` is JSON: the outcome as its first caller got it, or what waits. */
+/** What is durably known of one commandId. The first line of `text` is JSON, with the time by which its age is judged as `t` (ms). */
 export type Entry = { readonly status: EntryStatus; readonly hash: string; readonly text: string };
 export type EntryStatus = 'inboxed' | 'open' | 'parked' | 'done' | 'refused';
 
@@ -121,7 +121,8 @@ export type StateStore = {
     },
   ): Promise<Ok | Fenced | Trouble>;
   /**
-   * Pages through ids and records, for the trimmer alone: final entries and records whose JSON has `t` (ms) at its top below `beforeMs`.
+   * Pages through ids and records, for the trimmer alone: final entries and records whose first line of text
+   * is JSON with `t` (ms) at its top below `beforeMs`.
    * The first cursor is '0', and so is the one after the last page.
    */
   aged(

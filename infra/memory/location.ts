@@ -67,9 +67,10 @@ export function waiting(at: MemoryLocation): boolean {
   const held = header.intent ?? header.parked ?? header.frozen ?? header.paused;
   return held !== undefined || at.published < at.seq || inbox.customer > 0 || inbox.bulk > 0;
 }
-/** The time at the top of an entry's or a record's JSON. */
+/** The time at the top of an entry's or a record's first line of JSON; the lines after it are the outcome, as its caller gets it. */
 export function older(text: string, beforeMs: number): boolean {
-  const { t } = JSON.parse(text) as { readonly t?: unknown };
+  const end = text.indexOf('\n');
+  const { t } = JSON.parse(end < 0 ? text : text.slice(0, end)) as { readonly t?: unknown };
   return typeof t === 'number' && t < beforeMs;
 }
 

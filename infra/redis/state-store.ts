@@ -192,8 +192,9 @@ async function aged(session: Session, address: Address, cursor: string, entriesB
   }
   return { cursor: next, entries, records };
 }
-/** The time at the top of an entry's or a record's JSON. */
+/** The time at the top of an entry's or a record's first line of JSON; the lines after it are the outcome, as its caller gets it. */
 function older(text: string, beforeMs: number): boolean {
-  const { t } = JSON.parse(text) as { readonly t?: unknown };
+  const end = text.indexOf('\n');
+  const { t } = JSON.parse(end < 0 ? text : text.slice(0, end)) as { readonly t?: unknown };
   return typeof t === 'number' && t < beforeMs;
 }

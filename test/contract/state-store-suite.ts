@@ -330,7 +330,7 @@ export function stateStoreSuite(name: string, begin: () => Promise<StoreWorld>):
       const claim = await claimOf(a, 't/1', generation);
       const at = (commandId: string, status: EntryStatus, t: number) => ({
         commandId,
-        ...entry(status, 'p', `{"t":${t},"reply":{"t":1}}`),
+        ...entry(status, 'p', `{"t":${t}}\n{"reply":{"t":1}}`),
       });
       const old = [at('done', 'done', 99), at('refused', 'refused', 50), at('open', 'open', 1), at('parked', 'parked', 1)];
       const records = [
