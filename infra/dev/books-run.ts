@@ -38,7 +38,9 @@ function print(books: Books): void {
       name.replace(/[A-Z]/g, (it) => ` ${it.toLowerCase()}`),
       figure,
     );
+  const until = new Date(slowest.untilMs).toISOString().slice(11, 23);
   row('slowest location', `${(slowest.outageMs / 1_000).toFixed(2)} s`);
+  say(`    ${slowest.address}, until ${until}`);
   say(`\n  notes              ${PLACES.map((place) => place.replace(/[A-Z]/g, (it) => ` ${it.toLowerCase()}`).padStart(11)).join('')}`);
   for (const name of Object.keys(cash.supplied).sort()) {
     say(`  ${name.padEnd(19)}${PLACES.map((place) => String(cash[place][name] ?? 0).padStart(11)).join('')}`);

@@ -25,7 +25,8 @@ export type Books = {
   /** Intents whose outcome was booked under a higher epoch than theirs. */
   readonly recovered: number;
   readonly redelivered: number;
-  readonly slowest: { readonly address: string; readonly outageMs: number };
+  /** Whose commands waited longest while nothing was booked, and when that ended. */
+  readonly slowest: { readonly address: string; readonly outageMs: number; readonly untilMs: number };
   /** Over all locations. */
   readonly cash: Cash;
   /** What does not add up, one sentence each. */
@@ -194,24 +195,25 @@ function recoveredOf(byLocation: ReadonlyMap<string, readonly EventFact[]>): num
 
 /** The longest time in which a location had a command waiting and booked nothing. */
 function slowestOf(byLocation: ReadonlyMap<string, readonly EventFact[]>, accepted: ReadonlyMap<string, CommandFact>): Books['slowest'] {
-  let slowest = { address: '', outageMs: 0 };
+  let slowest = { address: '', outageMs: 0, untilMs: 0 };
   for (const [address, events] of byLocation) {
-    const outageMs = outageOf(events, accepted);
-    if (outageMs > slowest.outageMs) slowest = { address, outageMs };
+    const outage = outageOf(events, accepted);
+    if (outage.outageMs > slowest.outageMs) slowest = { address, ...outage };
   }
   return slowest;
 }
 
 /** Walks back from the end: `waitingSinceMs` is the earliest append among the commands whose outcome is still to come. */
-function outageOf(events: readonly EventFact[], accepted: ReadonlyMap<string, CommandFact>): number {
+function outageOf(events: readonly EventFact[], accepted: ReadonlyMap<string, CommandFact>) {
   let waitingSinceMs = Number.POSITIVE_INFINITY;
-  let longestMs = 0;
+  let longest = { outageMs: 0, untilMs: 0 };
   for (let at = events.length - 1; at >= 0; at--) {
     const event = events[at] as EventFact;
     if (event.outcome?.status === 'done' || event.outcome?.status === 'refused')
       waitingSinceMs = Math.min(waitingSinceMs, accepted.get(nameOf(event))?.appendedMs ?? waitingSinceMs);
     const beforeMs = events[at - 1]?.timeMs ?? Number.NEGATIVE_INFINITY;
-    longestMs = Math.max(longestMs, event.timeMs - Math.max(beforeMs, waitingSinceMs));
+    const outageMs = event.timeMs - Math.max(beforeMs, waitingSinceMs);
+    if (outageMs > longest.outageMs) longest = { outageMs, untilMs: event.timeMs };
   }
-  return longestMs;
+  return longest;
 }

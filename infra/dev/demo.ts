@@ -20,6 +20,7 @@ const STILL_MS = 90_000;
 const TICK_MS = 50;
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
+const tell = (what: string) => say(`→ ${new Date().toISOString().slice(11, 23)} ${what}`);
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 type Show = {
@@ -104,20 +105,20 @@ async function perform(show: Show): Promise<number> {
 
 async function stopOne(show: Show): Promise<void> {
   const replica = await busiest(show, 'SIGTERM');
-  say(`\n→ SIGTERM to ${replica.name}`);
+  tell(`SIGTERM to ${replica.name}`);
   const code = await replica.gone;
   const { redelivered } = lastWords(replica);
   show.redelivered += Number(redelivered ?? 0);
-  say(`→ ${replica.name} has left with ${code}`);
+  tell(`${replica.name} has left with ${code}`);
 }
 
 async function killAnother(show: Show): Promise<void> {
   const replica = await busiest(show, 'SIGKILL');
   const id = replica.name.replace('replica-', '');
-  say(`\n→ kill -9 ${replica.name}, and in its place another process`);
+  tell(`kill -9 ${replica.name}, and in its place another process`);
   await replica.gone;
   show.replicas.set(id, await startReplica(id, show.dir, show.env));
-  say(`→ ${replica.name} is back`);
+  tell(`${replica.name} is back`);
 }
 
 /** Sends more until one replica has enough intents open, and signals it that very moment. */
@@ -129,7 +130,7 @@ async function busiest(show: Show, signal: NodeJS.Signals): Promise<Running> {
       if (open < OPEN_INTENTS) continue;
       replica.signal(signal);
       show.replicas.delete(id);
-      say(`\n→ ${open} intents are open on ${replica.name}`);
+      tell(`${open} intents are open on ${replica.name}`);
       return replica;
     }
   }

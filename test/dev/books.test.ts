@@ -130,7 +130,7 @@ describe('books of a history in order', () => {
     const hash = it.intend('d2');
     it.moved('d2', 2);
     it.book('d2', hash, 2, 1, 5_000);
-    expect(it.books().slowest).toEqual({ address: ADDRESS, outageMs: 4_996 });
+    expect(it.books().slowest).toEqual({ address: ADDRESS, outageMs: 4_996, untilMs: START_MS + 5_000 });
   });
 });
 
