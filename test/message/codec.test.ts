@@ -204,9 +204,8 @@ describe('a record that was produced again to its own partition', () => {
 });
 
 describe('for every command', () => {
-  const id = fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/);
-  const allowed = (value: unknown) =>
-    !/"(__proto__|constructor|prototype)":/.test(JSON.stringify(value)).filter((it) => it !== '.' && it !== '..');
+  const id = fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/).filter((it) => it !== '.' && it !== '..');
+  const allowed = (value: unknown) => !/"(__proto__|constructor|prototype)":/.test(JSON.stringify(value));
   const input = fc.jsonValue({ maxDepth: 5 }).filter(allowed);
 
   test('what was encoded decodes to itself', () => {
