@@ -12,7 +12,7 @@ import { redisLeaseStore } from '../infra/redis/lease-store.ts';
 import { redisNotices } from '../infra/redis/notices.ts';
 import { redisRegistry } from '../infra/redis/registry.ts';
 import { redisStateStore } from '../infra/redis/state-store.ts';
-import { bind } from './actor.ts';
+import { type Bound, bind } from './actor.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { LocusError, why } from './errors.ts';
@@ -30,13 +30,13 @@ const EXIT_FAILED = 1;
 /** A dispense takes its time at the machine; the effect itself ends after 20 s. */
 const REQUEST_MS = 20_000;
 
-/** Runs until SIGTERM or SIGINT, or until it must not go on; answers the exit code. */
-export async function run(config: Config): Promise<number> {
+/** Runs until SIGTERM or SIGINT, or until it must not go on; answers the exit code. `bound`: the actors, with what runs their effects. */
+export async function run(config: Config, bound?: readonly Bound[]): Promise<number> {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
   const watch = telemetry({ level: config.logLevel, replica: config.replicaId, version });
   const end = ending();
   try {
-    const replica = await start(config, watch, end.now);
+    const replica = await start(config, watch, end.now, bound);
     const code = await end.asked;
     watch.log.info({ code }, 'drains');
     await replica.stop();
@@ -50,7 +50,12 @@ export async function run(config: Config): Promise<number> {
   }
 }
 
-async function start(config: Config, watch: Telemetry, fatal: (why: string) => void) {
+async function start(
+  config: Config,
+  watch: Telemetry,
+  fatal: (why: string) => void,
+  bound: readonly Bound[] = [cashLocations(config, watch.log)],
+) {
   const { log } = watch;
   const common = { clock: systemClock, random: systemRandom, log };
   const store = redisStateStore({ ...common, url: config.redisUrl, policy: config.durability === 'relaxed' ? 'relaxed' : 'durable' });
@@ -59,7 +64,7 @@ async function start(config: Config, watch: Telemetry, fatal: (why: string) => v
   const partitions = await layout(config, log, store);
   const registry = redisRegistry({ ...common, url: config.redisUrl });
   const notices = redisNotices({ ...common, url: config.redisUrl });
-  const replica = new Replica({ ...replicaOptions(config, watch, partitions), store, registry, notices, fatal });
+  const replica = new Replica({ ...replicaOptions(config, watch, partitions, bound), store, registry, notices, fatal });
   watch.watch({
     active: () => replica.router.size,
     mailboxDepth: () => replica.router.waiting().depth,
@@ -94,6 +99,10 @@ async function start(config: Config, watch: Telemetry, fatal: (why: string) => v
   };
 }
 
+/** The cash locations, over the device gateway of the configuration. */
+const cashLocations = (config: Config, log: Log): Bound =>
+  bind(CashLocation, { dispenseCash: gatewayHandlers({ url: config.deviceUrl, clock: systemClock, log, timeoutMs: REQUEST_MS }) });
+
 const kafkaOf = (config: Config, log: Log) => ({ brokers: config.kafkaBrokers, clientId: config.kafkaClientId, log, clock: systemClock });
 
 /** Topics as they must be; their partition count is the one the store was filled with, or the program does not start. */
@@ -107,10 +116,9 @@ async function layout(config: Config, log: Log, store: StateStore): Promise<numb
   throw new LocusError('LAYOUT_CHANGED', `${said}: locations would move to other partitions`);
 }
 
-function replicaOptions(config: Config, { log, meters, leaseMargin }: Telemetry, partitions: number) {
+function replicaOptions(config: Config, { log, meters, leaseMargin }: Telemetry, partitions: number, bound: readonly Bound[]) {
   const common = { clock: systemClock, random: systemRandom, log };
   const kafka = kafkaOf(config, log);
-  const device = gatewayHandlers({ url: config.deviceUrl, clock: systemClock, log, timeoutMs: REQUEST_MS });
   const { replicaId, sessionTimeoutMs, kafkaGroupId: groupId } = config;
   return {
     ...common,
@@ -118,7 +126,7 @@ function replicaOptions(config: Config, { log, meters, leaseMargin }: Telemetry,
     marginMs: leaseMargin,
     leaseStore: redisLeaseStore({ ...common, urls: config.lockRedisUrls }),
     writer: kafkaWriter({ ...kafka, eventsTopic: config.eventsTopic, deadLettersTopic: config.deadLettersTopic }),
-    definitions: definitions([bind(CashLocation, { dispenseCash: device })]),
+    definitions: definitions(bound),
     limits: config,
     replicaId,
     url: config.advertiseUrl,

@@ -17,10 +17,11 @@ export type Running = {
   signal(sig: NodeJS.Signals): void;
 };
 
-/** Runs `locus` with these arguments; resolves when `probe` answers 200. */
+/** Runs `locus`, or another `program` of ours, with these arguments; resolves when `probe` answers 200. */
 async function start(it: {
   readonly name: string;
   readonly dir: string;
+  readonly program?: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly url: string;
@@ -28,7 +29,7 @@ async function start(it: {
 }): Promise<Running> {
   const log = join(it.dir, `${it.name}.log`);
   const output = openSync(log, 'a');
-  const child = spawn(process.execPath, [CLI, ...it.args], {
+  const child = spawn(process.execPath, [it.program ?? CLI, ...it.args], {
     env: { PATH: process.env.PATH ?? '', ...it.env },
     stdio: ['ignore', output, output],
   });
@@ -79,11 +80,13 @@ export async function startGateway(dir: string, latencyMs: string): Promise<Runn
   return { ...running, journal };
 }
 
-export async function startReplica(id: string, dir: string, env: Readonly<Record<string, string>>): Promise<Running> {
+/** `program` is one that does what `locus serve` does, such as a replica with another device. */
+export async function startReplica(id: string, dir: string, env: Readonly<Record<string, string>>, program?: string): Promise<Running> {
   const [http, admin] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${admin}`;
   const own = { ...env, REPLICA_ID: id, HTTP_PORT: String(http), ADMIN_PORT: String(admin) };
-  return start({ name: `replica-${id}`, dir, args: ['serve'], env: own, url, probe: `${url}/readyz` });
+  const what = program === undefined ? { args: ['serve'] } : { args: [], program };
+  return start({ name: `replica-${id}`, dir, ...what, env: own, url, probe: `${url}/readyz` });
 }
 
 /** A figure of a replica's /metrics, summed over its labels; 0 when it does not answer. */

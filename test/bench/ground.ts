@@ -19,7 +19,7 @@ export type Run = {
   readonly commands: string;
   readonly events: string;
   /** Starts the one replica of the run; resolves when it is ready. */
-  replica(more?: Readonly<Record<string, string>>): Promise<Running>;
+  replica(more?: Readonly<Record<string, string>>, program?: string): Promise<Running>;
 };
 
 export async function ground(): Promise<Ground> {
@@ -48,7 +48,7 @@ export async function ground(): Promise<Ground> {
         COMMANDS_PARTITIONS: String(PARTITIONS),
         LOG_LEVEL: 'warn',
       };
-      return { name, commands, events, replica: (more = {}) => startReplica(name, dir, { ...env, ...more }) };
+      return { name, commands, events, replica: (more = {}, program) => startReplica(name, dir, { ...env, ...more }, program) };
     },
     async stop() {
       await topics.stop();

@@ -1,10 +1,14 @@
-/** W2: a backlog of dispenses over 200 locations whose device takes 20 ms each, beside the limit that this sets. */
-import { metric, startGateway } from '../../infra/dev/processes.ts';
+/**
+ * W2: a backlog of dispenses over 200 locations whose device takes 20 ms each, beside the limit that this sets. The device is in
+ * the replica's process: a gateway over HTTP that syncs its journal would be what is measured.
+ */
+import { fileURLToPath } from 'node:url';
+import { metric } from '../../infra/dev/processes.ts';
 import { command, type Ground, leave, loaded } from './ground.ts';
+import { DEVICE_MS } from './slow-device.ts';
 import type { Measured } from './w1.ts';
 
 const LOCATIONS = 200;
-const DEVICE_MS = 20;
 /** An intent and a booking. */
 const EVENTS_OF_A_DISPENSE = 2;
 
@@ -18,8 +22,7 @@ export async function w2(ground: Ground, records: number): Promise<Measured> {
     run.commands,
     locations.map((n) => command(run.name, n, 'load', 'fill', loaded(each))),
   );
-  const gateway = await startGateway(ground.dir, `${DEVICE_MS}..${DEVICE_MS}`);
-  const replica = await run.replica({ DEVICE_URL: gateway.url });
+  const replica = await run.replica({}, fileURLToPath(new URL('./replica-with-device.js', import.meta.url)));
   await topics.rate(run.events, 0, LOCATIONS);
 
   const dispenses = Array.from({ length: each }).flatMap((_, round) =>
@@ -30,6 +33,5 @@ export async function w2(ground: Ground, records: number): Promise<Measured> {
   await sent;
   const cpuUs = ((await metric(replica, 'process_cpu_seconds_total')) / dispenses.length) * 1e6;
   await leave(replica);
-  await leave(gateway);
   return { product: events / EVENTS_OF_A_DISPENSE, ceiling: (LOCATIONS / DEVICE_MS) * 1_000, cpuUs };
 }
