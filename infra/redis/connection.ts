@@ -48,6 +48,7 @@ export class RedisConnection<T> {
   readonly #greet: (client: Redis) => Promise<T>;
   readonly #returned: (live: Live<T>) => void;
   #now: Live<T> | undefined;
+  #corked: Redis['stream'] | undefined;
   #running = false;
   #pauseMs = FIRST_PAUSE_MS;
   #alarm: Alarm | undefined;
@@ -88,6 +89,19 @@ export class RedisConnection<T> {
   live(): Live<T> | undefined {
     return this.#now?.client.status === 'ready' ? this.#now : undefined;
   }
+  /** The same, for whoever sends at once: what is sent until the loop comes round leaves in one write, since each write is a system call. */
+  sending(): Live<T> | undefined {
+    const live = this.live();
+    const stream = live?.client.stream;
+    if (stream === undefined || this.#corked === stream) return live;
+    this.#corked = stream;
+    stream.cork();
+    this.#options.clock.soon(() => {
+      if (this.#corked === stream) this.#corked = undefined;
+      stream.uncork();
+    });
+    return live;
+  }
   /** Gives up a connection that did not answer in time. */
   drop(lost: Live<T>): void {
     if (this.#now !== lost) return;
@@ -99,7 +113,7 @@ export class RedisConnection<T> {
   }
   /** Rejects with STORE_DOWN: it did not answer, or it answered no. */
   async ask<R>(work: (client: Redis) => Promise<R>): Promise<R> {
-    const asked = this.live();
+    const asked = this.sending();
     if (asked === undefined) throw new LocusError('STORE_DOWN', NO_CONNECTION);
     try {
       return await work(asked.client);

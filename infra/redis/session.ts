@@ -61,7 +61,7 @@ export function redisSession(options: RedisOptions & Policy, returned: (life: st
     stop: () => connection.stop(),
     life: () => connection.live()?.learned.life,
     async run(life, script, keys, values) {
-      const live = connection.live();
+      const live = connection.sending();
       if (live === undefined) return DOWN;
       return live.learned.life === life ? attempt(live, script, keys, values, false) : NEW_LIFE;
     },
