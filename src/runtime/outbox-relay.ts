@@ -6,6 +6,9 @@ import type { Clock, Log, LogWriter, Random } from '../ports.ts';
 import { jitter } from '../random.ts';
 
 const BATCH_MAX = 2_000;
+/** All of a send may be one partition's, and a broker takes no more than about 1 MB for one (message.max.bytes): key and frame included. */
+const SEND_MAX_BYTES = 800_000;
+const FRAME_BYTES = 150;
 const RETRY_FIRST_MS = 100;
 const RETRY_LONGEST_MS = 5_000;
 
@@ -55,7 +58,7 @@ export class OutboxRelay {
     await new Promise<void>((resolve) => this.#clock.soon(resolve));
     while (this.#parcels.length > 0 && !this.#stopped) {
       const batch = this.#take();
-      await this.#publish(batch.flatMap((parcel) => parcel.events));
+      for (const send of sends(batch.flatMap((parcel) => parcel.events))) await this.#publish(send);
       if (this.#stopped) break;
       for (const { events, acknowledged } of batch) {
         this.#depth -= events.length;
@@ -87,4 +90,20 @@ export class OutboxRelay {
       }
     }
   }
+}
+
+/** In order, cut where the next event would make a send too large; an event alone may be. */
+function sends(events: readonly EventText[]): readonly (readonly EventText[])[] {
+  const cut: EventText[][] = [];
+  let bytes = SEND_MAX_BYTES;
+  for (const event of events) {
+    const size = Buffer.byteLength(event.text) + FRAME_BYTES;
+    bytes += size;
+    if (bytes > SEND_MAX_BYTES) {
+      cut.push([]);
+      bytes = size;
+    }
+    cut.at(-1)?.push(event);
+  }
+  return cut;
 }

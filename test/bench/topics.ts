@@ -2,7 +2,7 @@
 import { type Admin, Kafka, logLevel, Partitioners } from 'kafkajs';
 import { readTopics } from '../../infra/dev/books-topics.ts';
 
-const BATCH = 2_000;
+const BATCH = 1_500;
 const TICK_MS = 50;
 const STILL_MS = 60_000;
 

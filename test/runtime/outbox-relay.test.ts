@@ -78,3 +78,14 @@ it('leaves to the next owner what is not published when it is stopped', async ()
   await clock.run(relay.flushed());
   expect([names(), acknowledged]).toEqual([[], []]);
 });
+
+it('cuts what is sent at once to what a broker takes for one partition', async () => {
+  const { relay, clock, batches } = setup();
+  const large = Array.from({ length: 2_000 }, (_, n): EventText => ({ address: 'till/T1', seq: n + 1, text: 'ü'.repeat(500) }));
+  const seqs: number[] = [];
+  relay.push(large, (seq) => seqs.push(seq));
+  await clock.run(relay.flushed());
+  expect(batches.flat()).toEqual(large);
+  for (const batch of batches) expect(batch.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)).toBeLessThan(900_000);
+  expect(seqs).toEqual([2_000]);
+});
