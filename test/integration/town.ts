@@ -25,6 +25,8 @@ export type ReplicaProcess = {
   /** Resolves with the exit code, or the signal's name. */
   readonly gone: Promise<number | string>;
   ready(): Promise<boolean>;
+  /** Has it logged this message about this address? */
+  says(message: string, address: string): boolean;
   /** How often the group has given it partitions so far. */
   assignments(): number;
   metric(name: string): Promise<number>;
@@ -99,6 +101,10 @@ export async function town(
           (answer) => answer.ok,
           () => false,
         ),
+      says: (message, address) =>
+        readFileSync(log, 'utf8')
+          .split('\n')
+          .some((line) => line.includes(`"msg":"${message}"`) && line.includes(`"address":"${address}"`)),
       assignments: () => readFileSync(log, 'utf8').split('"msg":"assigned"').length - 1,
       async metric(metric) {
         const answer = await fetch(`${at}/metrics`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
