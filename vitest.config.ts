@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** Tests over real Kafka and Redis: they alone pay for starting them. */
 const real = ['test/integration/**/*.test.ts', 'test/contract/**/{kafka,redis}*.test.ts'];
 const everything = ['test/**/*.test.ts'];
-const never = ['dist/**', 'node_modules/**', 'test/mutants/work/**'];
+const never = ['dist/**', 'node_modules/**'];
 
 export default defineConfig({
   test: {
