@@ -39,14 +39,16 @@ export type Located = {
 };
 export type Loaded = Located & { readonly claim: Claim; readonly unpublished: readonly EventText[] };
 
-/** How many events, entries and records together one change may hold: what one Lua call can write. */
+/** How many events, entries, records and unrecorded ids together one change may hold: what one Lua call can write. */
 export const CHANGE_MAX = 3_000;
 /**
  * One atomic step of one location: all of it or nothing. `seq` is the location's before it; its events are seq + 1, seq + 2 and so on.
- * A header value of `''` clears the field. A commandId stands once. `published` raises, never lowers.
+ * A header value of `''` clears the field. A commandId stands once. `published` raises, never lowers. Under the ids of `unrecorded` no
+ * record stood when the change was made up: one that stands there refuses it.
  */
 export type Change = {
   readonly seq: number;
+  readonly unrecorded: readonly string[];
   readonly events: readonly EventText[];
   readonly entries: readonly (Entry & { readonly commandId: string })[];
   readonly records: readonly { readonly commandId: string; readonly text: string }[];
@@ -65,7 +67,9 @@ export type OtherGeneration = { readonly kind: 'generation'; readonly found: str
 export type Fenced = { readonly kind: 'fenced'; readonly epoch: number };
 export type Ok = { readonly kind: 'ok' };
 export type Trouble = Unanswered | Down | NewLife | OtherGeneration;
-export type Offender = { readonly commandId: string; readonly why: 'ID_REUSED' | 'TRANSITION'; readonly entry: Entry };
+export type Offender =
+  | { readonly commandId: string; readonly why: 'ID_REUSED' | 'TRANSITION'; readonly entry: Entry }
+  | { readonly commandId: string; readonly why: 'RECORDED'; readonly record: string };
 export type Committed =
   | Ok
   | Fenced

@@ -6,8 +6,8 @@ export function assertHash({ hash }: Entry): void {
 }
 
 export function assertChange(change: Change): void {
-  const size = change.events.length + change.entries.length + change.records.length;
-  if (size > CHANGE_MAX) throw new RangeError(`a change of ${size} events, entries and records: at most ${CHANGE_MAX}, split it`);
+  const size = change.unrecorded.length + change.events.length + change.entries.length + change.records.length;
+  if (size > CHANGE_MAX) throw new RangeError(`a change of ${size} ids, events and records: at most ${CHANGE_MAX}, split it`);
   change.entries.forEach(assertHash);
   change.events.forEach((event, i) => {
     if (event.seq !== change.seq + i + 1) throw new RangeError(`event ${i} of a change at seq ${change.seq} has seq ${event.seq}`);

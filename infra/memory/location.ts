@@ -111,6 +111,10 @@ export function committed(at: MemoryLocation, change: Change) {
     if (entry.hash !== hash) offenders.push({ commandId, why: 'ID_REUSED', entry });
     else if (!next[entry.status].includes(status)) offenders.push({ commandId, why: 'TRANSITION', entry });
   }
+  for (const commandId of change.unrecorded) {
+    const record = at.records.get(commandId);
+    if (record !== undefined) offenders.push({ commandId, why: 'RECORDED', record });
+  }
   if (offenders.length > 0) return { kind: 'refused' as const, offenders };
   for (const { seq, text } of change.events) at.events.set(seq, text);
   for (const { commandId, status, hash, text } of change.entries) at.entries.set(commandId, { status, hash, text });

@@ -3,9 +3,11 @@ import { CHANGE_MAX, type Change, type Claim, type Header } from '../../src/port
 import { assertHash, entryField, eventField, headerFields, packEntry, recordField } from './keys.ts';
 
 export function commitValues({ epoch, generation }: Claim, change: Change): string[] {
-  const { seq, events, entries, records, header, published } = change;
+  const { seq, unrecorded, events, entries, records, header, published } = change;
   assertChange(change);
-  const values = [String(epoch), generation, String(seq), String(entries.length), 'p', published === undefined ? '' : String(published)];
+  const values = [String(epoch), generation, String(seq), String(entries.length), String(unrecorded.length)];
+  for (const commandId of unrecorded) values.push(recordField(commandId));
+  values.push('p', published === undefined ? '' : String(published));
   for (const entry of entries) values.push(entryField(entry.commandId), packEntry(entry));
   for (const event of events) values.push(eventField(event.seq), event.text);
   for (const record of records) values.push(recordField(record.commandId), record.text);
@@ -17,9 +19,9 @@ export function commitValues({ epoch, generation }: Claim, change: Change): stri
   return values;
 }
 
-function assertChange({ seq, events, entries, records }: Change): void {
-  const size = events.length + entries.length + records.length;
-  if (size > CHANGE_MAX) throw new RangeError(`a change of ${size} events, entries and records: at most ${CHANGE_MAX}, split it`);
+function assertChange({ seq, unrecorded, events, entries, records }: Change): void {
+  const size = unrecorded.length + events.length + entries.length + records.length;
+  if (size > CHANGE_MAX) throw new RangeError(`a change of ${size} ids, events and records: at most ${CHANGE_MAX}, split it`);
   events.forEach((event, i) => {
     if (event.seq !== seq + i + 1) throw new RangeError(`event ${i} of a change at seq ${seq} has seq ${event.seq}`);
   });

@@ -36,8 +36,10 @@ export function committed(answer: Answer): Committed {
 function offenders(list: readonly string[]): Offender[] {
   const found: Offender[] = [];
   for (let i = 1; i < list.length; i += 3) {
-    const [name = '', why, entry = ''] = list.slice(i, i + 3);
-    found.push({ commandId: name.slice(2), why: why as Offender['why'], entry: unpackEntry(entry) });
+    const [name = '', why, there = ''] = list.slice(i, i + 3);
+    const commandId = name.slice(2);
+    if (why === 'RECORDED') found.push({ commandId, why, record: there });
+    else found.push({ commandId, why: why as 'ID_REUSED' | 'TRANSITION', entry: unpackEntry(there) });
   }
   return found;
 }

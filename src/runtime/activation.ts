@@ -7,8 +7,9 @@ import { jitter } from '../random.ts';
 import { groundOf, type Intent } from './ground.ts';
 import type { Control, Live } from './live.ts';
 import { operate } from './operator.ts';
-import { ask, hear, probe, recover, run } from './recovery.ts';
-import { arm, recall, serve } from './serve.ts';
+import { recallAll } from './recall.ts';
+import { ask, hear, probe, recover, run, type Settling } from './recovery.ts';
+import { arm, serve } from './serve.ts';
 import type { Site } from './site.ts';
 import { trim, trimEvents } from './trimming.ts';
 
@@ -104,10 +105,15 @@ export class Activation {
     if (control !== undefined) return this.#control(control);
     if (live.leaving !== undefined) return live.running === undefined ? this.#drain() : undefined;
     if (live.leaseLost) return this.#reclaim('the lease was lost');
-    const nowMs = this.#site.clock.monotonic();
-    if (live.heldBy(nowMs) !== undefined) return;
-    live.usedMs = nowMs;
-    const served = await serve(this.#site, live);
+    if (live.heldBy(this.#site.clock.monotonic()) !== undefined) return;
+    return this.#serve();
+  }
+
+  /** Evidence, if there is any, and what waits. */
+  async #serve(settling?: Settling): Promise<void> {
+    const { live } = this;
+    live.usedMs = this.#site.clock.monotonic();
+    const served = await serve(this.#site, live, settling);
     if (served.kind === 'reclaim') return this.#reclaim(served.why);
     if (served.kind === 'runs') run(this.#site, live, served.intent);
     await trim(this.#site, live);
@@ -156,13 +162,14 @@ export class Activation {
     }
     if (control.kind === 'report') {
       const next = await hear(site, live, control.by, control.intent, control.report, control.tookMs);
+      if (next.kind === 'settles') return this.#serve(next);
       return next.kind === 'reclaim' ? this.#reclaim(next.why) : undefined;
     }
     const parked = live.ground?.parked;
     const replays = control.action.verb === 'replay' && parked !== undefined;
     if (replays && !(await this.#armed()))
       return control.acted({ kind: 'refused', code: 'BUSY', why: 'the lease or the device did not answer' });
-    const found = replays ? await recall(site, live, [parked]).catch(() => undefined) : new Map();
+    const found = replays ? await recallAll(site, live, parked).catch(() => undefined) : new Map();
     if (found === undefined) return control.acted({ kind: 'refused', code: 'BUSY', why: 'the store did not answer: repeat it' });
     const { acted, next } = await operate(site, live, control.action, found);
     control.acted(acted);

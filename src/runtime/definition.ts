@@ -89,8 +89,9 @@ function check(definition: Definition, bad: (field: string, value: unknown, rule
 export const longestEffectMs = (known: Definitions): number =>
   Math.max(0, ...[...known.values()].flatMap((it) => Object.values(it.effects).map((effect) => effect.timeoutMs)));
 
+export type Checked = { readonly value: unknown } | { readonly faults: readonly Fault[] };
 /** Checks an input; the schema's output is what `decide` gets. */
-export function checkInput(command: CommandShape, input: unknown): { readonly value: unknown } | { readonly faults: readonly Fault[] } {
+export function checkInput(command: CommandShape, input: unknown): Checked {
   const result = command.input['~standard'].validate(input);
   if (result instanceof Promise) throw new LocusError('ACTOR_INVALID', 'an input schema must validate synchronously');
   if (result.issues === undefined) return { value: result.value };

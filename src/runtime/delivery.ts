@@ -7,7 +7,7 @@ import type { Command, Lane } from '../message/envelope.ts';
 import { partitionOfBytes } from '../message/partition.ts';
 import type { LogMessage, LogRecord, TopicPartition } from '../ports.ts';
 import { jitter } from '../random.ts';
-import { checkInput } from './definition.ts';
+import { type Checked, checkInput } from './definition.ts';
 import type { Verdict, Waiting } from './mailbox.ts';
 import type { OffsetTracker, Slot } from './offset-tracker.ts';
 import type { Partitions } from './partitions.ts';
@@ -23,14 +23,16 @@ const HOUR_MS = 3_600_000;
 /** A record on its way: its slot is closed once, by its verdict. */
 class Delivered implements Waiting {
   readonly command: Command;
+  readonly checked: Checked;
   readonly origin: LogRecord;
   readonly sinceMs: number;
   readonly #slot: Slot;
   readonly #delivery: Delivery;
-  constructor(delivery: Delivery, slot: Slot, command: Command, record: LogRecord, sinceMs: number) {
+  constructor(delivery: Delivery, slot: Slot, command: Command, checked: Checked, record: LogRecord, sinceMs: number) {
     this.#delivery = delivery;
     this.#slot = slot;
     this.command = command;
+    this.checked = checked;
     this.origin = record;
     this.sinceMs = sinceMs;
   }
@@ -90,26 +92,26 @@ export class Delivery {
 
     const command = decode(record, lane);
     if ('code' in command) return this.#setAside(tracker, record, lane, command);
-    const unfit = this.#unfit(record, tracker, command);
-    if (unfit === 'repeat') {
+    const checked = this.#checked(record, tracker, command);
+    if (checked === 'repeat') {
       tracker.close(this.#open(tracker, record, lane));
       return this.#closed(lane);
     }
-    if (unfit !== undefined) return this.#setAside(tracker, record, lane, unfit);
+    if ('code' in checked) return this.#setAside(tracker, record, lane, checked);
     const right = partitionOfBytes(record.key as Uint8Array, this.#partitions.count);
     if (right !== record.partition) return this.#misplaced(tracker, record, lane, right);
 
     const before = tracker.highest;
     const slot = this.#open(tracker, record, lane);
-    if (this.#router.route(new Delivered(this, slot, command, record, site.clock.monotonic()))) return true;
+    if (this.#router.route(new Delivered(this, slot, command, checked, record, site.clock.monotonic()))) return true;
     // Nothing was told of this record yet: as if it had not been seen.
     tracker.unopen(slot, before);
     this.#inflight[lane]--;
     return this.#hold(record);
   }
 
-  /** Everything that is known of a record's fate without asking its location. */
-  #unfit(record: LogRecord, tracker: OffsetTracker, command: Command): Fault | 'repeat' | undefined {
+  /** Everything that is known of a record's fate without asking its location, else its input as the actor's schema sees it. */
+  #checked(record: LogRecord, tracker: OffsetTracker, command: Command): Fault | 'repeat' | Checked {
     const { limits, definitions } = this.#site;
     const newestMs = Math.max(tracker.newestMs, record.appendedMs);
     if (newestMs - command.appendedMs > limits.dedupeWindowMs - HOUR_MS) {
@@ -141,7 +143,7 @@ export class Delivery {
         `${command.type} has the commands ${Object.keys(definition.commands).join(', ')}`,
       );
     const checked = checkInput(shape, command.input);
-    return 'faults' in checked ? checked.faults[0] : undefined;
+    return 'faults' in checked ? (checked.faults[0] as Fault) : checked;
   }
 
   conclude(slot: Slot, record: LogRecord, command: Command, verdict: Verdict): void {

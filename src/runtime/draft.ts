@@ -41,6 +41,7 @@ type Mark = {
   readonly events: number;
   readonly entries: number;
   readonly records: number;
+  readonly unrecorded: number;
 };
 /** What recall found in the store, by commandId. */
 export type Found = ReadonlyMap<string, Recalled>;
@@ -60,6 +61,7 @@ export class Draft {
   readonly #events: EventText[] = [];
   readonly #entries: { commandId: string; status: EntryStatus; hash: string; text: string }[] = [];
   readonly #records: { commandId: string; text: string }[] = [];
+  readonly #unrecorded: string[] = [];
   #header: Header = {};
   #stateChanged = false;
 
@@ -86,7 +88,7 @@ export class Draft {
   }
   /** Fields the commit will write: bounded by the store. */
   get fields(): number {
-    return this.#events.length + this.#entries.length + this.#records.length + 10;
+    return this.#events.length + this.#entries.length + this.#records.length + this.#unrecorded.length + 10;
   }
 
   mark(): Mark {
@@ -98,6 +100,7 @@ export class Draft {
       events: this.#events.length,
       entries: this.#entries.length,
       records: this.#records.length,
+      unrecorded: this.#unrecorded.length,
     };
   }
   /** Takes back everything since the mark. */
@@ -109,6 +112,7 @@ export class Draft {
     this.#events.length = mark.events;
     this.#entries.length = mark.entries;
     this.#records.length = mark.records;
+    this.#unrecorded.length = mark.unrecorded;
   }
 
   /** Books the actor's own events; they change the state. `outcome` stands on the last event of a turn. */
@@ -164,6 +168,15 @@ export class Draft {
       if (record.commandId === commandId) known = { ...known, record: (JSON.parse(record.text) as { v: unknown }).v };
     return known;
   }
+  /**
+   * What is recorded under a command's own id. Hardly ever is there anything, so it is not read beforehand: nothing is assumed, and the
+   * commit is refused with the record if there is one.
+   */
+  ownRecord(commandId: string, found: Found): Recalled {
+    if (!found.has(commandId)) this.#unrecorded.push(commandId);
+    const { record } = this.recalled(commandId, found);
+    return record === undefined ? NOTHING : { record };
+  }
 
   setIntent(intent: Intent | undefined): void {
     this.intent = intent;
@@ -184,6 +197,7 @@ export class Draft {
     const state = this.#stateChanged ? { state: stateText(this.pen.definition, this.state) } : {};
     return {
       seq: this.from,
+      unrecorded: this.#unrecorded,
       events: this.#events,
       entries: this.#entries,
       records: this.#records,

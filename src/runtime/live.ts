@@ -105,7 +105,10 @@ export class Live {
   }
   /** Why customers and bulk do not move now. */
   heldBy(nowMs: number): string | undefined {
-    if (this.running !== undefined) return `effect ${this.running.effect} running`;
+    return this.running === undefined ? this.barredBy(nowMs) : `effect ${this.running.effect} running`;
+  }
+  /** The same, were no effect running. */
+  barredBy(nowMs: number): string | undefined {
     if (this.appending.length > 0) return 'moving to the inbox';
     if (this.notBeforeMs > nowMs) return `trying ${this.failing?.commandId ?? 'again'} later`;
     return this.ground === undefined ? 'no claim' : held(this.ground);

@@ -1,6 +1,7 @@
 /** What waits for one location, in memory: three lanes, bounded, oldest first. */
 import type { Command, Lane } from '../message/envelope.ts';
 import type { TopicPartition } from '../ports.ts';
+import type { Checked } from './definition.ts';
 
 /** The final word on one record. `intended`: a durable intent stands for it. `abandoned`: nothing was decided, nobody may close anything. */
 export type Verdict = 'done' | 'refused' | 'duplicate' | 'intended' | 'in-doubt' | 'parked' | 'inboxed' | 'id-reused' | 'abandoned';
@@ -8,6 +9,8 @@ export type Verdict = 'done' | 'refused' | 'duplicate' | 'intended' | 'in-doubt'
 /** A command that waits, and who is told what became of it. */
 export type Waiting = {
   readonly command: Command;
+  /** Its input as the actor's schema sees it, once somebody has looked. */
+  checked?: Checked;
   /** The log it came from. */
   readonly origin: TopicPartition;
   /** Position in its lane's log: the order of the lane. */

@@ -8,9 +8,12 @@ import type { Evidence, Frozen, Intent } from './ground.ts';
 import type { Live } from './live.ts';
 import type { Site } from './site.ts';
 import { backOffMs } from './supervision.ts';
-import { causeOf, doubt, settle } from './turn.ts';
+import { causeOf, doubt, type Settled, settle } from './turn.ts';
 
 export type Next = { readonly kind: 'on' } | { readonly kind: 'reclaim'; readonly why: string };
+/** Evidence about the open intent, to be booked. */
+export type Settling = { readonly intent: Intent; readonly evidence: Evidence };
+export type Heard = Next | ({ readonly kind: 'settles' } & Settling);
 const ON: Next = { kind: 'on' };
 const again = (result: Result): Next =>
   result.kind === 'again' ? { kind: 'reclaim', why: result.why } : { kind: 'reclaim', why: 'the intent was not as expected' };
@@ -58,7 +61,7 @@ export async function hear(
   intent: Intent,
   report: Report,
   tookMs: number,
-): Promise<Next> {
+): Promise<Heard> {
   site.meters.effect(intent.effect, report.kind === 'evidence' ? report.evidence.status : report.kind, tookMs);
   const open = live.ground?.intent;
   if (open?.commandId !== intent.commandId) {
@@ -66,7 +69,7 @@ export async function hear(
     if (report.kind === 'evidence') return compare(site, live, intent, report.evidence);
     return ON;
   }
-  if (report.kind === 'evidence') return book(site, live, open, report.evidence);
+  if (report.kind === 'evidence') return { kind: 'settles', intent: open, evidence: report.evidence };
   if (report.kind === 'fenced') {
     const verdict = await judgeFence(site, live, report.highest);
     if (verdict !== undefined) return verdict;
@@ -78,18 +81,24 @@ export async function hear(
 }
 
 /** Commits what the outside said, and the command's outcome with it. */
-export async function book(site: Site, live: Live, intent: Intent, evidence: Evidence): Promise<Next> {
+async function book(site: Site, live: Live, settling: Settling): Promise<Next> {
   if (live.ground === undefined) return ON;
-  site.evidence.keep(live.address, intent, evidence);
+  site.evidence.keep(live.address, settling.intent, settling.evidence);
   const draft = new Draft(live.pen(site.source), live.ground, site.clock.now());
-  const settled = settle(draft, intent, evidence);
+  const settled = settle(draft, settling.intent, settling.evidence);
   const result = await commit(site, live, draft);
   if (result.kind !== 'ok') return again(result);
+  booked(site, live, settling, settled);
+  return ON;
+}
+
+/** What follows once it is durable. */
+export function booked(site: Site, live: Live, { intent, evidence }: Settling, settled: Settled): void {
   site.evidence.settled(live.address, intent.commandId);
   ended(site, live, intent);
   if (settled.kind === 'unbooked') {
     site.log.error({ address: live.address, commandId: intent.commandId, why: settled.error }, 'evidence could not be booked: frozen');
-    return ON;
+    return;
   }
   site.meters.turn(live.definition.type, settled.status, 'control');
   if (intent.doubtSinceMs !== undefined) site.meters.doubted(-1);
@@ -97,7 +106,6 @@ export async function book(site: Site, live: Live, intent: Intent, evidence: Evi
   if (live.claim !== undefined && intent.fence.epoch < live.claim.epoch) site.meters.recovered();
   live.lastSettled = { commandId: intent.commandId, evidence };
   notify(site, intent.notify, live.address, intent.commandId);
-  return ON;
 }
 
 function ended(site: Site, live: Live, intent: Intent): void {
@@ -106,7 +114,8 @@ function ended(site: Site, live: Live, intent: Intent): void {
     site.meters.opened(-1);
   }
   const open = live.ground?.intent;
-  if (open !== undefined && open.commandId !== intent.commandId) return;
+  // Questions about an older intent go on; one that began with this commit was never asked about.
+  if (open?.doubtSinceMs !== undefined && open.commandId !== intent.commandId) return;
   live.probes = 0;
   live.asking?.cancel();
 }
@@ -146,12 +155,13 @@ export async function recover(site: Site, live: Live): Promise<Next> {
   if (intent?.doubtSinceMs !== undefined) site.meters.doubted(1);
   if (intent === undefined || intent.unbooked !== undefined) return ON;
   const kept = site.evidence.of(live.address, intent);
-  if (kept !== undefined) return book(site, live, intent, kept);
+  if (kept !== undefined) return book(site, live, { intent, evidence: kept });
   if (live.running === undefined) site.meters.opened(1);
   live.running = intent;
   const startedMs = site.clock.monotonic();
   const report = await site.effects.probe(live.definition, live.address, intent, live.fence());
-  return hear(site, live, 'probe', intent, report, site.clock.monotonic() - startedMs);
+  const heard = await hear(site, live, 'probe', intent, report, site.clock.monotonic() - startedMs);
+  return heard.kind === 'settles' ? book(site, live, heard) : heard;
 }
 
 /** An outside that obeys a fence above ours: either we are not the owner any more, or the store has lost what it once issued. */

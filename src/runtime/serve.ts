@@ -3,15 +3,16 @@ import type { Recalled } from '../actor.ts';
 import type { Command } from '../message/envelope.ts';
 import type { InboxItem } from '../ports.ts';
 import { commit, judge, notify, type Result } from './commit.ts';
-import { checkInput } from './definition.ts';
+import { type CommandShape, checkInput } from './definition.ts';
 import { Draft, type Found } from './draft.ts';
-import { entryParts, type Intent } from './ground.ts';
+import type { Intent } from './ground.ts';
 import type { Live } from './live.ts';
 import { upTo, type Verdict, type Waiting } from './mailbox.ts';
-import { judgeFence } from './recovery.ts';
+import { recall, recordOf } from './recall.ts';
+import { booked, judgeFence, type Settling } from './recovery.ts';
 import type { Site } from './site.ts';
 import { ATTEMPTS, remedy } from './supervision.ts';
-import { decide, park } from './turn.ts';
+import { decide, park, settle } from './turn.ts';
 
 /** Commands in one commit; bounds the time a location keeps the store and its waiters. */
 const BATCH_MAX = 64;
@@ -26,9 +27,9 @@ export type Served =
   | { readonly kind: 'runs'; readonly intent: Intent }
   | { readonly kind: 'reclaim'; readonly why: string };
 const SERVED: Served = { kind: 'served' };
+const NOTHING: Found = new Map();
 
 type Filled = {
-  readonly draft: Draft;
   readonly taken: readonly Waiting[];
   readonly intent?: Intent;
   /** The command that performs, if the location must be armed for it first. */
@@ -36,8 +37,16 @@ type Filled = {
   readonly trouble?: { readonly waiting: Waiting; readonly error: string; readonly final: boolean };
 };
 
-/** One step of the customer and bulk lanes; the durable inbox of a lane comes before its mailbox. */
-export async function serve(site: Site, live: Live): Promise<Served> {
+/**
+ * One step of the customer and bulk lanes; the durable inbox of a lane comes before its mailbox. Evidence is booked first, and what
+ * waits in the mailbox is decided on top of it in the same commit: a location whose effects follow each other commits once for each.
+ */
+export async function serve(site: Site, live: Live, settling?: Settling): Promise<Served> {
+  if (settling !== undefined) {
+    site.evidence.keep(live.address, settling.intent, settling.evidence);
+    const barred = live.control.length > 0 || live.leaving !== undefined || live.leaseLost || live.barredBy(site.clock.monotonic());
+    if (barred || live.inbox.customer > 0 || live.inbox.bulk > 0) return turns(site, live, [], settling);
+  }
   const lane = live.inbox.customer > 0 || live.mailbox.depth('customer') > 0 ? 'customer' : 'bulk';
   // A turn that performs ends its batch: what stands behind it need not be looked at yet.
   const mayPerform = ({ command }: Waiting) => live.definition.commands[command.name]?.settle !== undefined;
@@ -46,12 +55,12 @@ export async function serve(site: Site, live: Live): Promise<Served> {
   const batch = stored
     ? live.stock.splice(0, upTo(live.stock, 0, BATCH_MAX, mayPerform).length)
     : live.mailbox.take(lane, BATCH_MAX, mayPerform);
-  if (batch.length === 0) return SERVED;
+  if (batch.length === 0 && settling === undefined) return SERVED;
   const left: Waiting[] = [...batch];
   let served: Served;
   live.serving = true;
   try {
-    served = await turns(site, live, left);
+    served = await turns(site, live, left, settling);
   } finally {
     live.serving = false;
     // What no turn has decided waits on, before whatever came since.
@@ -77,19 +86,29 @@ async function restock(site: Site, live: Live, lane: 'customer' | 'bulk'): Promi
 }
 
 /** Removes from `left` whatever was given its verdict. */
-async function turns(site: Site, live: Live, left: Waiting[]): Promise<Served> {
-  while (left.length > 0 && live.ground !== undefined && live.leaving === undefined) {
+async function turns(site: Site, live: Live, left: Waiting[], settling?: Settling): Promise<Served> {
+  let evidence = settling;
+  let known = NOTHING;
+  while (live.ground !== undefined && (evidence !== undefined || (left.length > 0 && live.leaving === undefined))) {
     // Each time anew: what the commit before has written may be what the next command must know.
-    const found = await recall(site, live, left);
-    const filled = fill(site, live, left, found);
-    const result = await commit(site, live, filled.draft);
+    const found = await recall(site, live, left, known);
+    const draft = new Draft(live.pen(site.source), live.ground, site.clock.now());
+    const settled = evidence && settle(draft, evidence.intent, evidence.evidence);
+    const filled: Filled = settled?.kind === 'unbooked' ? { taken: [] } : fill(site, live, left, found, draft);
+    const result = await commit(site, live, draft);
     if (result.kind === 'again') return { kind: 'reclaim', why: result.why };
     if (result.kind === 'refused') {
-      turnAway(site, live, left, result);
+      if (result.offenders.some(({ commandId }) => commandId === evidence?.intent.commandId))
+        return { kind: 'reclaim', why: 'the intent was not as expected' };
+      known = turnAway(site, live, left, result);
       continue;
     }
+    known = NOTHING;
+    if (evidence !== undefined && settled !== undefined) booked(site, live, evidence, settled);
+    if (settled?.kind === 'unbooked') return SERVED;
+    evidence = undefined;
     left.splice(0, filled.taken.length);
-    tell(site, live, filled.draft);
+    tell(site, live, draft);
     if (filled.intent !== undefined) return { kind: 'runs', intent: filled.intent };
     if (filled.trouble !== undefined) return handle(site, live, left, filled.trouble);
     if (filled.arm !== undefined) {
@@ -100,12 +119,10 @@ async function turns(site: Site, live: Live, left: Waiting[]): Promise<Served> {
   return SERVED;
 }
 
-function fill(site: Site, live: Live, batch: readonly Waiting[], found: Found): Filled {
-  const ground = live.ground;
-  if (ground === undefined) throw new Error('no ground');
-  const draft = new Draft(live.pen(site.source), ground, site.clock.now());
+/** Decides what waits on top of what the draft holds, as far as one commit may go. */
+function fill(site: Site, live: Live, batch: readonly Waiting[], found: Found, draft: Draft): Filled {
   const taken: Waiting[] = [];
-  const cut = (more: Partial<Filled> = {}): Filled => ({ draft, taken, ...more });
+  const cut = (more: Partial<Filled> = {}): Filled => ({ taken, ...more });
   for (const waiting of batch) {
     const { command } = waiting;
     // A batch holds a commandId once: the second is judged against what the first has made durable.
@@ -116,7 +133,8 @@ function fill(site: Site, live: Live, batch: readonly Waiting[], found: Found): 
       continue;
     }
     const mark = draft.mark();
-    const decision = decide(draft, command, found, live.witness);
+    waiting.checked ??= checkInput(live.definition.commands[command.name] as CommandShape, command.input);
+    const decision = decide(draft, command, waiting.checked, found, live.witness);
     switch (decision.kind) {
       case 'throws':
         return cut({ trouble: { waiting, error: decision.error, final: false } });
@@ -163,38 +181,14 @@ function waitABit(site: Site, live: Live): Served {
   return SERVED;
 }
 
-/** What the store knows of the ids that the batch's commands want recalled. */
-export async function recall(site: Site, live: Live, batch: readonly { readonly command: Command }[]): Promise<Found> {
-  const wanted = new Set<string>();
-  for (const { command } of batch) {
-    const shape = live.definition.commands[command.name];
-    if (shape?.recall === undefined) continue;
-    const checked = checkInput(shape, command.input);
-    if ('faults' in checked) continue;
-    try {
-      for (const id of shape.recall(checked.value, command.commandId)) wanted.add(id);
-    } catch {
-      // decide will call it again, and its throw is handled there.
-    }
-  }
-  if (wanted.size === 0) return new Map();
-  const ids = [...wanted];
-  const known = await site.store.recall(live.address, ids);
-  return new Map(ids.map((id, index) => [id, recalledOf(known[index] ?? {})]));
-}
-function recalledOf(known: {
-  readonly entry?: { readonly status: NonNullable<Recalled['status']>; readonly text: string };
-  readonly record?: string;
-}): Recalled {
-  return {
-    ...(known.entry === undefined ? {} : { status: known.entry.status, command: entryParts(known.entry.text).facts.c }),
-    ...(known.record === undefined ? {} : { record: (JSON.parse(known.record) as { v: unknown }).v }),
-  };
-}
-
-/** The commit named commandIds that are known already: each gets its verdict, the others are decided again. */
-function turnAway(site: Site, live: Live, left: Waiting[], { offenders }: Extract<Result, { kind: 'refused' }>): void {
+/** The commit named commandIds that are known already: each gets its verdict, the others are decided again, knowing the records it named. */
+function turnAway(site: Site, live: Live, left: Waiting[], { offenders }: Extract<Result, { kind: 'refused' }>): Found {
+  const recorded = new Map<string, Recalled>();
   for (const offender of offenders) {
+    if (offender.why === 'RECORDED') {
+      recorded.set(offender.commandId, { record: recordOf(offender.record) });
+      continue;
+    }
     const index = left.findIndex((waiting) => waiting.command.commandId === offender.commandId);
     const [waiting] = index < 0 ? [] : left.splice(index, 1);
     if (waiting === undefined) continue;
@@ -202,6 +196,7 @@ function turnAway(site: Site, live: Live, left: Waiting[], { offenders }: Extrac
     if (verdict !== 'id-reused') site.meters.redelivered();
     finish(site, live, waiting, verdict);
   }
+  return recorded;
 }
 
 function tell(site: Site, live: Live, draft: Draft): void {

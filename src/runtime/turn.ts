@@ -2,7 +2,7 @@
 import type { Fence, Turn } from '../actor.ts';
 import { why } from '../errors.ts';
 import type { Command } from '../message/envelope.ts';
-import { type CommandShape, checkInput, type EventData } from './definition.ts';
+import type { Checked, CommandShape, EventData } from './definition.ts';
 import type { Cause, Draft, Found } from './draft.ts';
 import type { Evidence, Intent, Parked } from './ground.ts';
 
@@ -29,7 +29,7 @@ export const causeOf = (it: Command | Intent): Cause => ({
 });
 
 /** Decides one command. Dedupe is judged by the commit itself, which refuses a known commandId. */
-export function decide(draft: Draft, command: Command, found: Found, witness: string | undefined): Decision {
+export function decide(draft: Draft, command: Command, checked: Checked, found: Found, witness: string | undefined): Decision {
   const shape = draft.pen.definition.commands[command.name] as CommandShape;
   const cause = causeOf(command);
   if (command.deadlineMs !== undefined && draft.nowMs > command.deadlineMs)
@@ -38,14 +38,13 @@ export function decide(draft: Draft, command: Command, found: Found, witness: st
     return refuseWith(draft, cause, 'PRECONDITION_FAILED', { seq: draft.seq });
   const mark = draft.mark();
   try {
-    const checked = checkInput(shape, command.input);
     if ('faults' in checked) return { kind: 'throws', error: `its input no longer fits: ${JSON.stringify(checked.faults)}` };
     const recalled = shape.recall?.(checked.value, command.commandId) ?? [];
     const turn: Turn = {
       now: draft.nowMs,
       commandId: command.commandId,
       fence: { epoch: draft.pen.epoch, seq: draft.seq + 1 },
-      recalled: new Map(recalled.map((id) => [id, draft.recalled(id, found)])),
+      recalled: new Map(recalled.map((id) => [id, id === command.commandId ? draft.ownRecord(id, found) : draft.recalled(id, found)])),
     };
     const answer = shape.decide(draft.state, checked.value, turn);
     if (answer.kind === 'refuse') return refuseWith(draft, cause, answer.code, answer.detail);

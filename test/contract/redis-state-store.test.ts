@@ -97,7 +97,7 @@ test('no script of the store leaves a transaction in its log, which a torn tail 
   const records = [{ commandId: 'x', text: '{}' }];
   const answers = [
     await store.mark(claim, 0),
-    await store.commit(claim, { seq: 0, events: [event], entries: [done], records, header: { state: '{}' } }),
+    await store.commit(claim, { seq: 0, unrecorded: ['x'], events: [event], entries: [done], records, header: { state: '{}' } }),
     await store.published(claim, 1),
     await store.trim(claim, { events: { from: 1, to: 1 }, inbox: [item], entries: ['x'], records: ['x'] }),
     await store.unmark(claim, 0),

@@ -36,7 +36,15 @@ const item = (offset: number, commandId: string, lane: 'customer' | 'bulk' = 'cu
 });
 const events = (address: string, from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => ({ address, seq: from + i, text: `{"seq":${from + i},"é":"✓"}` }));
-const change = (seq: number, it: Partial<Change> = {}): Change => ({ seq, events: [], entries: [], records: [], header: {}, ...it });
+const change = (seq: number, it: Partial<Change> = {}): Change => ({
+  seq,
+  unrecorded: [],
+  events: [],
+  entries: [],
+  records: [],
+  header: {},
+  ...it,
+});
 const ids = (seq: number, ...entries: (readonly [string, EntryStatus, string?])[]): Change =>
   change(seq, { entries: entries.map(([commandId, status, payload]) => ({ commandId, ...entry(status, payload) })) });
 const statuses: readonly EntryStatus[] = ['inboxed', 'open', 'parked', 'done', 'refused'];
@@ -242,6 +250,28 @@ export function stateStoreSuite(name: string, begin: () => Promise<StoreWorld>):
       expect(await a.recall('t/1', ['new', 'c3'])).toEqual([{}, { entry: entry('open') }]);
     });
 
+    test('a commit that counts on no record under an id is refused with the record that stands there', async () => {
+      const { a, generation } = await setup();
+      const claim = await claimOf(a, 't/1', generation);
+      const records = ['c1', 'c2'].map((commandId) => ({ commandId, text: `{"of":"${commandId}"}` }));
+      expect(await a.commit(claim, change(0, { unrecorded: ['c1', 'c2'], records }))).toEqual({ kind: 'ok' });
+      const { entries } = ids(0, ['c1', 'done'], ['c3', 'done']);
+      await a.commit(claim, ids(0, ['c1', 'refused']));
+      const before = await a.size('t/1');
+      const it = change(0, { unrecorded: ['c3', 'c1', 'c2'], entries, events: events('t/1', 1, 1), header: { state: '{}' }, published: 1 });
+      expect(await a.commit(claim, it)).toEqual({
+        kind: 'refused',
+        offenders: [
+          { commandId: 'c1', why: 'TRANSITION', entry: entry('refused') },
+          { commandId: 'c1', why: 'RECORDED', record: '{"of":"c1"}' },
+          { commandId: 'c2', why: 'RECORDED', record: '{"of":"c2"}' },
+        ],
+      });
+      expect(await a.size('t/1')).toBe(before);
+      expect(await a.commit(claim, { ...it, entries: [], unrecorded: ['c3'] })).toEqual({ kind: 'ok' });
+      expect(await a.read('t/1')).toMatchObject({ seq: 1, published: 1, header: { state: '{}' } });
+    });
+
     test('the largest change is taken whole, a larger one refused before it is sent', async () => {
       const { a, generation } = await setup();
       const claim = await claimOf(a, 't/big', generation);
@@ -256,6 +286,7 @@ export function stateStoreSuite(name: string, begin: () => Promise<StoreWorld>):
       expect((await claimed(a, 't/big', generation)).unpublished).toEqual(whole.events);
       const more = { ...whole, records: [...records, { commandId: 'x', text: '' }] };
       await expect(a.commit(claim, more)).rejects.toThrow(RangeError);
+      await expect(a.commit(claim, { ...whole, unrecorded: ['x'] })).rejects.toThrow(RangeError);
     });
 
     test('a change that breaks its own promises is refused before it is sent', async () => {

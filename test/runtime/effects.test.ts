@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Fence } from '../../src/actor.ts';
+import type { Change } from '../../src/ports.ts';
 import { entryParts } from '../../src/runtime/ground.ts';
 import { bent, held, setup } from './bundle.ts';
 import { mood } from './till.ts';
@@ -260,6 +261,90 @@ describe('evidence that cannot be booked', () => {
     const id = it.send('T1', 'pay', { amount: 3 });
     expect(await it.outcome('T1', id)).toMatchObject({ status: 'done', reply: { amount: 3 } });
     expect([fenced, it.device.calls]).toEqual([2, [`run ${id}`]]);
+  });
+});
+
+describe('what waits behind an effect', () => {
+  /** A till whose device is held at its first payment, with more waiting; what is committed from then on. */
+  async function waiting(it: Bundle, names: readonly string[]) {
+    const answers = held();
+    const commits: Change[] = [];
+    const node = await it.replica(
+      'a',
+      bent((store) => ({
+        commit(claim, change) {
+          commits.push(change);
+          return store.commit(claim, change);
+        },
+      })),
+    );
+    await it.outcome('T1', it.send('T1', 'add', { amount: 100 }));
+    it.device.after = () => answers.gate;
+    const first = it.send('T1', 'pay', { amount: 3 });
+    await it.until(() => expect(it.device.paid.size).toBe(1));
+    const ids = names.map((name) => it.send('T1', name, { amount: 1 }));
+    await it.until(() => expect(node.live('T1')?.mailbox.length).toBe(ids.length));
+    commits.length = 0;
+    return { node, first, ids, commits, release: answers.release };
+  }
+
+  it('is decided in the commit that books its evidence, up to the next effect', async () => {
+    const it = it_;
+    const { first, ids, commits, release } = await waiting(it, ['add', 'pay', 'add']);
+    release();
+    const [add = '', pay = '', last = ''] = ids;
+    expect(await it.outcome('T1', last)).toMatchObject({ status: 'done', reply: { cash: 98 } });
+    expect(commits.map((change) => change.entries.map((entry) => [entry.commandId, entry.status]))).toEqual([
+      [
+        [first, 'done'],
+        [add, 'done'],
+        [pay, 'open'],
+      ],
+      [
+        [pay, 'done'],
+        [last, 'done'],
+      ],
+    ]);
+    expect(it.device.calls).toEqual([`run ${first}`, `run ${pay}`]);
+  });
+
+  it('waits on, and the evidence with it, when that commit is fenced: nothing is lost and nothing runs twice', async () => {
+    const it = it_;
+    const { node, first, ids, release } = await waiting(it, ['pay', 'add']);
+    const claimed = await it.view.claim('till/T1', 'x/1', (await it.view.generation()) ?? '');
+    expect(claimed.kind).toBe('claimed');
+    release();
+    const [pay = '', last = ''] = ids;
+    expect(await it.outcome('T1', last)).toMatchObject({ status: 'done', reply: { cash: 97 } });
+    expect(node.counts.fenced).toBe(1);
+    expect(await it.outcome('T1', first)).toMatchObject({ status: 'done', reply: { amount: 3 } });
+    expect(it.device.calls).toEqual([`run ${first}`, `run ${pay}`]);
+    expect(node.counts.open).toBe(0);
+  });
+
+  it('waits on when the evidence cannot be booked', async () => {
+    const it = it_;
+    const { node, first, ids, release } = await waiting(it, ['pay']);
+    mood.settleThrows = true;
+    release();
+    await it.until(async () => expect(await frozen(it)).toBe('EFFECT_UNBOOKED'));
+    expect(await status(it, ids[0] ?? '')).toBe('unknown');
+    mood.settleThrows = false;
+    expect(await node.act('T1', { verb: 'unfreeze' })).toMatchObject({ kind: 'acted' });
+    expect(await it.outcome('T1', ids[0] ?? '')).toMatchObject({ status: 'done' });
+    expect(it.device.calls).toEqual([`run ${first}`, `run ${ids[0]}`]);
+  });
+
+  it('goes on after a repeat of the command whose evidence was booked', async () => {
+    const it = it_;
+    const { node, first, release } = await waiting(it, []);
+    it.send('T1', 'pay', { amount: 3 }, first);
+    const last = it.send('T1', 'pay', { amount: 2 });
+    await it.until(() => expect(node.live('T1')?.mailbox.length).toBe(2));
+    release();
+    expect(await it.outcome('T1', last)).toMatchObject({ status: 'done', reply: { amount: 2 } });
+    expect(node.counts.turns).toContain('duplicate');
+    expect(it.device.calls).toEqual([`run ${first}`, `run ${last}`]);
   });
 });
 

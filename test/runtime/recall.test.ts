@@ -40,4 +40,24 @@ describe('what a command recalls', () => {
     expect(await outcome('L1', 'late')).toMatchObject({ status: 'refused', code: 'REVERSED_BEFORE_ARRIVAL' });
     expect(paid).toEqual([]);
   });
+
+  it('holds a record that stands under its own id, though nobody reads it before the commit', async () => {
+    const { replica, send, outcome, paid } = setup();
+    const node = await replica('a');
+    const read: string[] = [];
+    const { recall } = node.store;
+    node.store.recall = (address, ids) => {
+      read.push(...ids);
+      return recall.call(node.store, address, ids);
+    };
+    await outcome('L1', send('L1', 'load', { currency: 'USD', cassettes: [{ denomination: 2000, count: 10 }] }, 'load'));
+    await outcome('L1', send('L1', 'reverse', { commandId: 'late' }, 'reverse'));
+    send('L1', 'dispense', { amount: 2000, currency: 'USD' }, 'first');
+    send('L1', 'dispense', { amount: 2000, currency: 'USD' }, 'late');
+    send('L1', 'dispense', { amount: 2000, currency: 'USD' }, 'last');
+    expect(await outcome('L1', 'late')).toMatchObject({ status: 'refused', code: 'REVERSED_BEFORE_ARRIVAL' });
+    expect(await outcome('L1', 'last')).toMatchObject({ status: 'done' });
+    expect(paid).toEqual(['first', 'last']);
+    expect(read).toEqual(['late']);
+  });
 });
