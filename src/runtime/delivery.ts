@@ -51,7 +51,8 @@ export class Delivery {
   readonly #lanes: ReadonlyMap<string, Exclude<Lane, 'control'>>;
   readonly #resume: (at: readonly LogRecord[]) => void;
   readonly #inflight = { customer: 0, bulk: 0 };
-  #paused = new Map<string, LogRecord>();
+  /** What each partition offers again once it has room. */
+  #paused = new Map<OffsetTracker, LogRecord>();
   #resuming = false;
   #draining = false;
 
@@ -88,14 +89,14 @@ export class Delivery {
       site.meters.redelivered();
       return true;
     }
-    if (this.#inflight[lane] >= site.limits.inflightMax || site.relay.depth > OUTBOX_MAX) return this.#hold(record);
+    if (this.#isFull(tracker, lane) || site.relay.depth > OUTBOX_MAX) return this.#hold(tracker, record);
 
     const command = decode(record, lane);
     if ('code' in command) return this.#setAside(tracker, record, lane, command);
     const checked = this.#checked(record, tracker, command);
     if (checked === 'repeat') {
-      tracker.close(this.#open(tracker, record, lane));
-      return this.#closed(lane);
+      this.#close(this.#open(tracker, record, lane), lane, true);
+      return true;
     }
     if ('code' in checked) return this.#setAside(tracker, record, lane, checked);
     const right = partitionOfBytes(record.key as Uint8Array, this.#partitions.count);
@@ -106,8 +107,18 @@ export class Delivery {
     if (this.#router.route(new Delivered(this, slot, command, checked, record, site.clock.monotonic()))) return true;
     // Nothing was told of this record yet: as if it had not been seen.
     tracker.unopen(slot, before);
+    tracker.inflight--;
     this.#inflight[lane]--;
-    return this.#hold(record);
+    return this.#hold(tracker, record);
+  }
+
+  /** Partitions share what may be under way: one that is far ahead would leave the locations of the others without work. */
+  #isFull(tracker: OffsetTracker, lane: 'customer' | 'bulk'): boolean {
+    const { inflightMax } = this.#site.limits;
+    return this.#inflight[lane] >= inflightMax || tracker.inflight >= this.#share();
+  }
+  #share(): number {
+    return Math.max(1, Math.floor(this.#site.limits.inflightMax / this.#partitions.heldCount));
   }
 
   /** Everything that is known of a record's fate without asking its location, else its input as the actor's schema sees it. */
@@ -157,17 +168,15 @@ export class Delivery {
   }
   #close(slot: Slot, lane: 'customer' | 'bulk', final: boolean): void {
     if (final && !slot.tracker.forgotten) slot.tracker.close(slot);
-    this.#closed(lane);
-  }
-  #closed(lane: 'customer' | 'bulk'): true {
+    slot.tracker.inflight--;
     this.#inflight[lane]--;
     this.freed();
-    return true;
   }
   #open(tracker: OffsetTracker, record: LogRecord, lane: 'customer' | 'bulk', last = record.offset): Slot {
     const slot = tracker.open(record.offset, record.appendedMs, last);
     if (slot === undefined) throw new Error(`offset ${record.offset} is a repeat and was opened`);
     this.#inflight[lane]++;
+    tracker.inflight++;
     return slot;
   }
 
@@ -232,22 +241,27 @@ export class Delivery {
     return false;
   }
 
-  #hold(record: LogRecord): false {
-    this.#paused.set(`${record.topic}/${record.partition}`, record);
+  #hold(tracker: OffsetTracker, record: LogRecord): false {
+    this.#paused.set(tracker, record);
     return false;
   }
   /** Room was made: what was paused for want of it is asked again, at most once in a short while. */
   freed(): void {
     if (this.#paused.size === 0 || this.#resuming || this.#draining) return;
-    const { limits, relay } = this.#site;
-    if (this.#inflight.customer > limits.inflightMax / 2 || this.#inflight.bulk > limits.inflightMax / 2 || relay.depth > OUTBOX_MAX / 2)
-      return;
     this.#resuming = true;
     this.#site.clock.after(RESUME_MS, () => {
       this.#resuming = false;
-      const paused = [...this.#paused.values()];
-      this.#paused.clear();
-      this.#resume(paused);
+      const { limits, relay } = this.#site;
+      if (relay.depth > OUTBOX_MAX / 2) return;
+      const ready: LogRecord[] = [];
+      for (const [tracker, record] of this.#paused) {
+        const lane = this.#lanes.get(record.topic) ?? 'customer';
+        // Not for a handful: a fetch brings many, and what finds no room is fetched again.
+        if (!tracker.forgotten && (tracker.inflight * 2 > this.#share() || this.#inflight[lane] >= limits.inflightMax)) continue;
+        this.#paused.delete(tracker);
+        ready.push(record);
+      }
+      if (ready.length > 0) this.#resume(ready);
     });
   }
 }

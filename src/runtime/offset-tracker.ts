@@ -15,6 +15,8 @@ export class OffsetTracker {
   applied: number | undefined;
   /** Append time of the newest record seen, ms: ages are judged by it, so that lag forgets nothing. */
   newestMs = 0;
+  /** Records taken that have no verdict yet; whoever delivers them counts. */
+  inflight = 0;
   #open: Slot[] = [];
   #head = 0;
 

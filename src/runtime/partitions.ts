@@ -26,6 +26,7 @@ const numberOf = (generation: string | undefined): number => Number(generation?.
 export class Partitions {
   readonly #it: PartitionsOptions;
   readonly #trackers = new Map<string, (OffsetTracker | undefined)[]>();
+  #heldCount = 0;
   readonly #refused = new Map<string, Refused>();
   /** Refused partitions of which an operator said that they are as they should be: why each was refused. */
   readonly #accepted = new Map<string, string>();
@@ -76,6 +77,9 @@ export class Partitions {
   }
   get refused(): readonly Refused[] {
     return [...this.#refused.values()];
+  }
+  get heldCount(): number {
+    return this.#heldCount;
   }
   get heldPartitions(): readonly number[] {
     return (this.#trackers.get(this.#it.topic) ?? []).flatMap((tracker, partition) => (tracker === undefined ? [] : [partition]));
@@ -247,6 +251,7 @@ export class Partitions {
     const row = this.#trackers.get(at.topic) ?? [];
     row[at.partition] = tracker;
     this.#trackers.set(at.topic, row);
+    this.#heldCount = this.heldPartitions.length;
   }
   #all(): readonly (readonly [TopicPartition, OffsetTracker])[] {
     return [...this.#trackers].flatMap(([topic, row]) =>

@@ -22,15 +22,13 @@ export async function w2(ground: Ground, records: number): Promise<Measured> {
     run.commands,
     locations.map((n) => command(run.name, n, 'load', 'fill', loaded(each))),
   );
-  const replica = await run.replica({}, fileURLToPath(new URL('./replica-with-device.js', import.meta.url)));
-  await topics.rate(run.events, 0, LOCATIONS);
-
   const dispenses = Array.from({ length: each }).flatMap((_, round) =>
     locations.map((n) => command(run.name, n, 'dispense', `d-${round}`, { amount: 2_000, currency: 'USD', account: `account-${n}` })),
   );
-  const sent = topics.send(run.commands, dispenses);
+  await topics.send(run.commands, dispenses);
+  const starting = run.replica({}, fileURLToPath(new URL('./replica-with-device.js', import.meta.url)));
   const events = await topics.rate(run.events, LOCATIONS, LOCATIONS + EVENTS_OF_A_DISPENSE * dispenses.length);
-  await sent;
+  const replica = await starting;
   const cpuUs = ((await metric(replica, 'process_cpu_seconds_total')) / dispenses.length) * 1e6;
   await leave(replica);
   return { product: events / EVENTS_OF_A_DISPENSE, ceiling: (LOCATIONS / DEVICE_MS) * 1_000, cpuUs };

@@ -253,6 +253,28 @@ describe('a condition on a command', () => {
   });
 });
 
+it('lets no partition take what others need to have work under way', async () => {
+  const it = setup({ partitions: 2, limits: { inflightMax: 10 } });
+  const commits = held();
+  const node = await it.replica(
+    'a',
+    bent((store) => ({ commit: async (...given) => commits.gate.then(() => store.commit(...given)) })),
+  );
+  const place = (n: number) => partitionOf(`till/T${n}`, 2);
+  const many = Array.from({ length: 200 }, (_, n) => n);
+  const [behind, ahead] = [0, 1].map((partition) => many.filter((n) => place(n) === partition));
+  const ids = (ahead ?? []).slice(0, 30).map((n) => [n, it.send(`T${n}`, 'add', { amount: 1 })] as const);
+  await it.clock.advance(200);
+  expect(node.replica.delivery.inflight).toBe(5);
+  const others = (behind ?? []).slice(0, 30).map((n) => [n, it.send(`T${n}`, 'add', { amount: 1 })] as const);
+  await it.clock.advance(200);
+  expect(node.replica.delivery.inflight).toBe(10);
+  commits.release();
+  for (const [n, id] of [...ids, ...others]) await it.outcome(`T${n}`, id);
+  await it.until(() => expect(it.committed(0)).toBe(30));
+  expect(node.replica.delivery.inflight).toBe(0);
+});
+
 it('pauses intake when as much is under way as may be, and goes on when room is made', async () => {
   const it = setup({ partitions: 1, limits: { inflightMax: 10 } });
   const commits = held();
