@@ -11,7 +11,7 @@ import { recallAll } from './recall.ts';
 import { ask, hear, probe, recover, run, type Settling } from './recovery.ts';
 import { arm, serve } from './serve.ts';
 import type { Site } from './site.ts';
-import { trim, trimEvents } from './trimming.ts';
+import { hasRoom, trim, trimEvents } from './trimming.ts';
 
 const TURN = 'turn';
 const RECLAIM_FIRST_MS = 20;
@@ -106,6 +106,7 @@ export class Activation {
     if (live.leaving !== undefined) return live.running === undefined ? this.#drain() : undefined;
     if (live.leaseLost) return this.#reclaim('the lease was lost');
     if (live.heldBy(this.#site.clock.monotonic()) !== undefined) return;
+    if (live.full && !(await hasRoom(this.#site, live))) return;
     return this.#serve();
   }
 

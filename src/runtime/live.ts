@@ -59,10 +59,13 @@ export class Live {
   probes = 0;
   published = 0;
   trimmed = 0;
-  /** Where forgetting aged ids goes on, and at which seq it last looked. */
+  /** Where forgetting aged ids goes on, at which seq it last looked, and not before when it looks again, monotonic ms. */
   agedCursor = '0';
   pagedAt = 0;
+  pageAtMs: number | undefined;
   sizedAt = 0;
+  /** It remembers as many ids as it may: nothing is decided until some of them are old enough to be forgotten. */
+  full = false;
   usedMs: number;
   /** When it last committed anything, monotonic ms: a location that moves is not stuck. */
   movedMs: number;
@@ -110,7 +113,7 @@ export class Live {
   /** The same, were no effect running. */
   barredBy(nowMs: number): string | undefined {
     if (this.appending.length > 0) return 'moving to the inbox';
-    if (this.notBeforeMs > nowMs) return `trying ${this.failing?.commandId ?? 'again'} later`;
+    if (this.notBeforeMs > nowMs) return this.full ? 'as many commandIds as may be' : `trying ${this.failing?.commandId ?? 'again'} later`;
     return this.ground === undefined ? 'no claim' : held(this.ground);
   }
   pen(source: string): Pen {

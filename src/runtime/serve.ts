@@ -44,7 +44,8 @@ type Filled = {
 export async function serve(site: Site, live: Live, settling?: Settling): Promise<Served> {
   if (settling !== undefined) {
     site.evidence.keep(live.address, settling.intent, settling.evidence);
-    const barred = live.control.length > 0 || live.leaving !== undefined || live.leaseLost || live.barredBy(site.clock.monotonic());
+    const stops = live.control.length > 0 || live.leaving !== undefined || live.leaseLost || live.full;
+    const barred = stops || live.barredBy(site.clock.monotonic()) !== undefined;
     if (barred || live.inbox.customer > 0 || live.inbox.bulk > 0) return turns(site, live, [], settling);
   }
   const lane = live.inbox.customer > 0 || live.mailbox.depth('customer') > 0 ? 'customer' : 'bulk';

@@ -4,16 +4,20 @@ import type { Site } from './site.ts';
 
 /** Published events are trimmed in lots: one call for many. */
 const EVENTS_LOT = 128;
-/** Turns between two pages of aged ids, and between two looks at how many a location remembers. */
+/** Events between two pages of aged ids, and between two looks at how many a location remembers. */
 const PAGE_EVERY = 256;
 const SIZE_EVERY = 4_096;
-const FULL_RETRY_MS = 1_000;
+/** Pages in one window: a million ids take a tenth of it, and reading a page, which costs as much as ten turns, stays rare. */
+const PAGES_A_WINDOW = 10_000;
+/** Of each kind in one trim: together as many as one may name. */
+const LOT = 500;
+const FULL_RETRY_MS = 10_000;
 
 export async function trim(site: Site, live: Live): Promise<void> {
   await trimEvents(site, live, EVENTS_LOT);
   const seq = live.ground?.seq ?? 0;
-  if (seq - live.pagedAt >= PAGE_EVERY) await trimAged(site, live, seq);
-  if (seq - live.sizedAt >= SIZE_EVERY) await pushBack(site, live, seq);
+  if (seq - live.pagedAt >= PAGE_EVERY && isPageDue(site, live)) await trimAged(site, live, seq);
+  if (seq - live.sizedAt >= SIZE_EVERY) await look(site, live, seq);
 }
 
 export async function trimEvents(site: Site, live: Live, lot: number): Promise<void> {
@@ -23,27 +27,44 @@ export async function trimEvents(site: Site, live: Live, lot: number): Promise<v
   if (answer.kind === 'ok') live.trimmed = published;
 }
 
-/** One page: ids and records past their time, judged by the newest record of the partition, so that lag forgets nothing. */
-async function trimAged(site: Site, live: Live, seq: number): Promise<void> {
-  live.pagedAt = seq;
-  const newestMs = site.newestMs(live.partition);
-  if (live.claim === undefined || newestMs === 0) return;
-  const keepMs = live.definition.records?.keepMs ?? site.limits.dedupeWindowMs;
-  const aged = await site.store.aged(live.address, live.agedCursor, newestMs - site.limits.dedupeWindowMs, newestMs - keepMs);
-  if (aged.entries.length + aged.records.length > 0) {
-    const answer = await site.store.trim(live.claim, { entries: aged.entries, records: aged.records });
-    if (answer.kind !== 'ok') return;
-  }
-  live.agedCursor = aged.cursor;
+/** The first one is put off by chance: locations that became resident together shall not all read theirs together. */
+function isPageDue({ clock, random, limits }: Site, live: Live): boolean {
+  const nowMs = clock.monotonic();
+  const everyMs = limits.dedupeWindowMs / PAGES_A_WINDOW;
+  live.pageAtMs ??= nowMs + everyMs * random.next();
+  if (nowMs < live.pageAtMs) return false;
+  live.pageAtMs = nowMs + everyMs;
+  return true;
 }
 
-/** A location that remembers as many young ids as it may waits until some are old: it never forgets one to make room. */
-async function pushBack(site: Site, live: Live, seq: number): Promise<void> {
-  if ((await site.store.size(live.address)) < site.limits.dedupeMax) {
-    live.sizedAt = seq;
-    return;
+/** One page: ids and records past their time, judged by the newest record of the partition, so that lag forgets nothing. */
+async function trimAged(site: Site, live: Live, seq: number): Promise<'read' | 'failed'> {
+  live.pagedAt = seq;
+  const newestMs = site.newestMs(live.partition);
+  if (live.claim === undefined || newestMs === 0) return 'failed';
+  const keepMs = live.definition.records?.keepMs ?? site.limits.dedupeWindowMs;
+  const aged = await site.store.aged(live.address, live.agedCursor, newestMs - site.limits.dedupeWindowMs, newestMs - keepMs);
+  // A page may hold a few more than it was asked for.
+  for (let from = 0; from < Math.max(aged.entries.length, aged.records.length); from += LOT) {
+    const lot = { entries: aged.entries.slice(from, from + LOT), records: aged.records.slice(from, from + LOT) };
+    if ((await site.store.trim(live.claim, lot)).kind !== 'ok') return 'failed';
   }
-  live.notBeforeMs = site.clock.monotonic() + FULL_RETRY_MS;
-  live.pagedAt = 0;
+  live.agedCursor = aged.cursor;
+  return 'read';
+}
+
+async function look(site: Site, live: Live, seq: number): Promise<void> {
+  live.sizedAt = seq;
+  if ((await site.store.size(live.address)) < site.limits.dedupeMax) return;
+  live.full = true;
   site.log.warn({ address: live.address, dedupeMax: site.limits.dedupeMax }, 'a location remembers as many commandIds as it may: it waits');
+}
+
+/** Is there room again in a location that was full? It never forgets a young id to make some. */
+export async function hasRoom(site: Site, live: Live): Promise<boolean> {
+  live.agedCursor = '0';
+  while ((await trimAged(site, live, live.ground?.seq ?? 0)) === 'read' && live.agedCursor !== '0');
+  live.full = (await site.store.size(live.address)) >= site.limits.dedupeMax;
+  if (live.full) live.notBeforeMs = site.clock.monotonic() + FULL_RETRY_MS;
+  return !live.full;
 }

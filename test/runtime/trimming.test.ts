@@ -20,15 +20,35 @@ describe('what a location remembers', () => {
   it('is forgotten by age, judged by the newest record, and by nothing else', async () => {
     const it = setup({ partitions: 1 });
     await it.replica('a');
+    const adds = async (count: number) => {
+      const ids = Array.from({ length: count }, () => it.send('T1', 'add', { amount: 1 }));
+      await it.outcome('T1', ids.at(-1) ?? '');
+    };
     const old = it.send('T1', 'add', { amount: 1 });
-    await it.outcome('T1', old);
+    await adds(300);
     it.clock.leap(8 * DAY_MS);
     const young = it.send('T1', 'add', { amount: 1 });
     await it.outcome('T1', young);
-    expect(await it.entry('T1', old), 'one turn is no reason to look').toBeDefined();
-    const more = Array.from({ length: 600 }, () => it.send('T1', 'add', { amount: 1 }));
-    await it.outcome('T1', more.at(-1) ?? '');
+    await adds(300);
     await it.clock.until(async () => expect(await it.entry('T1', old)).toBeUndefined());
     expect(await it.entry('T1', young)).toBeDefined();
+  });
+
+  it('is never forgotten to make room: a location that remembers as much as it may waits until some of it is old', async () => {
+    const it = setup({ partitions: 1, limits: { dedupeMax: 3_000 } });
+    const node = await it.replica('a');
+    const ids = Array.from({ length: 4_096 }, () => it.send('T1', 'add', { amount: 1 }));
+    await it.outcome('T1', ids.at(-1) ?? '');
+    const known = async () => (await it.view.recall('till/T1', ids)).filter(({ entry }) => entry !== undefined).length;
+    const late = it.send('T1', 'add', { amount: 1 });
+    await it.clock.advance(15_000);
+    expect((await it.entry('T1', late))?.status).toBe('inboxed');
+    expect(node.live('T1')?.heldBy(it.clock.monotonic())).toBe('as many commandIds as may be');
+    expect(await known()).toBe(ids.length);
+    it.clock.leap(8 * DAY_MS);
+    // Ages are judged by the newest record of the partition, whichever location it is for.
+    await it.outcome('T2', it.send('T2', 'add', { amount: 1 }));
+    expect(await it.outcome('T1', late)).toMatchObject({ status: 'done' });
+    expect(await known()).toBe(0);
   });
 });
