@@ -13,11 +13,19 @@ export function worth(notes: Notes): number {
   return sum;
 }
 
-/** `sign` −1 takes away; a count may become negative, and the invariants then say so. A denomination that reaches 0 stays: its cassette is empty. */
+/**
+ * `sign` −1 takes away; a count may become negative, and the invariants then say so. A denomination that reaches 0 stays: its cassette is
+ * empty. `notes` itself when nothing changes, which is most of what a dispense adds: copies of notes are a tenth of its cost.
+ */
 export function plus(notes: Notes, more: Notes, sign: 1 | -1 = 1): Notes {
-  const sum = copied(notes);
-  for (const denomination in more) sum[denomination] = (sum[denomination] ?? 0) + sign * (more[denomination] ?? 0);
-  return sum;
+  let sum: Record<string, number> | undefined;
+  for (const denomination in more) {
+    const by = more[denomination] ?? 0;
+    if (by === 0 && notes[denomination] !== undefined) continue;
+    sum ??= copied(notes);
+    sum[denomination] = (sum[denomination] ?? 0) + sign * by;
+  }
+  return sum ?? notes;
 }
 
 /** `notes`, but as many of each denomination in `instead` as it says. */

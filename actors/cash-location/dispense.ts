@@ -57,12 +57,18 @@ function reversalOf({ commandId, currency, reversing }: OpenDispense, amount: nu
 /** Evidence that does not add up is not booked: a throw here keeps it as it is, for a person to look at. */
 function checked(result: DispenseResult, ordered: Notes): { readonly notes: Notes; readonly retracted: Notes; readonly rejected: Notes } {
   const { notes, retracted = {}, rejected = {} } = result;
-  for (const [where, some] of Object.entries({ notes, retracted, rejected }))
-    for (const [denomination, count] of Object.entries(some))
+  const places = { notes, retracted, rejected };
+  for (const where in places) {
+    const some = places[where as keyof typeof places];
+    for (const denomination in some) {
+      const count = some[denomination] as number;
       if (!Object.hasOwn(ordered, denomination) || !Number.isSafeInteger(count) || count < 0)
         throw new Error(`evidence ${where}[${denomination}] is ${count}: ordered were ${JSON.stringify(ordered)}`);
+    }
+  }
   const stayed = plus(plus(plus(ordered, notes, -1), retracted, -1), rejected, -1);
-  for (const [denomination, count] of Object.entries(stayed)) {
+  for (const denomination in stayed) {
+    const count = stayed[denomination] as number;
     if (count < 0)
       throw new Error(`evidence accounts for ${-count} notes of ${denomination} more than the ${ordered[denomination]} ordered`);
     if (result.status === 'dispensed' && notes[denomination] !== ordered[denomination])
@@ -73,4 +79,8 @@ function checked(result: DispenseResult, ordered: Notes): { readonly notes: Note
   return { notes: present(notes), retracted: present(retracted), rejected: present(rejected) };
 }
 
-const present = (notes: Notes): Notes => Object.fromEntries(Object.entries(notes).filter(([, count]) => count > 0));
+function present(notes: Notes): Notes {
+  for (const denomination in notes)
+    if (notes[denomination] === 0) return Object.fromEntries(Object.entries(notes).filter(([, count]) => count > 0));
+  return notes;
+}

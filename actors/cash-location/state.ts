@@ -93,5 +93,7 @@ function openOf(state: CashState, event: { readonly type: string; readonly comma
 }
 
 function into(where: ByCurrency, currency: string, notes: Notes, sign: 1 | -1 = 1): ByCurrency {
-  return { ...where, [currency]: plus(where[currency] ?? {}, notes, sign) };
+  const before = where[currency] ?? {};
+  const after = plus(before, notes, sign);
+  return after === before ? where : { ...where, [currency]: after };
 }

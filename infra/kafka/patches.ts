@@ -1,6 +1,7 @@
-/** Everything that is changed in kafkajs 2.2.4, in one place: what it lacks, and what it does that would lose commands. */
+/** Everything that is changed in kafkajs 2.2.4, in one place: what it lacks, what it does that would lose commands, and what makes it slow. */
 import { createRequire } from 'node:module';
 import type { Cluster } from 'kafkajs';
+import { quicken } from './encoder.ts';
 import { decodeAround, FETCH_VERSION, type Fetched } from './unreadable.ts';
 
 const VERSION = '2.2.4';
@@ -122,6 +123,7 @@ export function install(): void {
     throw new Error(`kafkajs is ${version}, but infra/kafka/patches.ts was written for ${VERSION}: check each change in it`);
   guardIdleTimer(require('kafkajs/src/network/requestQueue/index.js').prototype);
   noteProduce(require('kafkajs/src/broker/index.js').prototype);
+  quicken(require('kafkajs/src/protocol/encoder.js'));
   installed = true;
 }
 

@@ -21,16 +21,21 @@ const reportOf = (answer: Answer): Report => {
 function within(
   clock: Clock,
   limitMs: number,
-  call: (signal: AbortSignal) => Promise<Answer>,
+  call: (signal: () => AbortSignal) => Promise<Answer>,
   late?: (report: Report) => void,
 ): Promise<Report> {
-  const abort = new AbortController();
+  let abort: AbortController | undefined;
+  const signal = () => {
+    abort ??= new AbortController();
+    if (over) abort.abort();
+    return abort.signal;
+  };
+  let over = false;
   return new Promise((resolve) => {
-    let over = false;
     const alarm = clock.after(limitMs, () => {
       over = true;
       resolve({ kind: 'unknown', why: `no answer in ${limitMs} ms` });
-      abort.abort();
+      abort?.abort();
     });
     const finish = (report: Report) => {
       alarm.cancel();
@@ -40,7 +45,7 @@ function within(
     };
     // A throw is not evidence of anything: the call may have been made.
     Promise.resolve()
-      .then(() => call(abort.signal))
+      .then(() => call(signal))
       .then((answer) => finish(reportOf(answer)))
       .catch((error: unknown) => finish({ kind: 'unknown', why: why(error) }));
   });
@@ -66,12 +71,15 @@ export function effects(clock: Clock, probeTimeoutMs: number): Effects {
     if (handler === undefined) throw new Error(`this version of ${definition.type} has no effect ${effect}`);
     return handler;
   };
-  const context = (address: string, intent: Intent, fence: Fence, signal: AbortSignal) => ({
+  const context = (address: string, intent: Intent, fence: Fence, signal: () => AbortSignal) => ({
     address,
     key: intent.commandId,
     fence,
     witness: intent.witness,
-    signal,
+    /** Made when asked for: a signal costs more than the rest of a call to a handler that needs none. */
+    get signal() {
+      return signal();
+    },
   });
   return {
     run: (definition, address, intent, late) =>
@@ -90,7 +98,7 @@ export function effects(clock: Clock, probeTimeoutMs: number): Effects {
       if (ask === undefined) return { witness: undefined };
       let witness: string | undefined;
       const report = await within(clock, probeTimeoutMs, async (signal) => {
-        const answer = await ask({ address, fence, signal });
+        const answer = await ask({ address, fence, signal: signal() });
         if (typeof answer !== 'string') return answer;
         witness = answer;
         return { status: 'unknown' };
