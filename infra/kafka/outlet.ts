@@ -1,10 +1,8 @@
 /** One idempotent producer: gathers what waits into large batches, one in flight, and is replaced when it can no longer be trusted. */
-import type { ICustomPartitioner, Kafka, Message, PartitionerArgs, Producer } from 'kafkajs';
+import type { Message } from 'kafkajs';
 import { LocusError } from '../../src/errors.ts';
-import { partitionOf, partitionOfBytes } from '../../src/message/partition.ts';
 import type { Clock, Log } from '../../src/ports.ts';
-import { RETRY } from './client.ts';
-import { mayHaveBeenSent } from './patches.ts';
+import type { Sender } from './sender.ts';
 
 const BATCH_MESSAGES = 2_000;
 /** Brokers take 1 MiB per partition and batch unless told otherwise; all messages of a batch may go to one partition. */
@@ -17,16 +15,19 @@ type Call = { left: number; mayBeThere: boolean; readonly done: () => void; read
 type Waiting = { readonly topic: string; readonly message: Message; readonly call: Call };
 
 export class Outlet {
-  readonly #kafka: Kafka;
+  readonly #open: () => Promise<Sender>;
   readonly #clock: Clock;
   readonly #log: Log;
   #queue: Waiting[] = [];
-  #producer: Promise<Producer> | undefined;
+  #sender: Promise<Sender> | undefined;
+  /** What was sent last went through it. */
+  #trusted: Sender | undefined;
   #sending: Promise<void> | undefined;
   #over = false;
 
-  constructor(kafka: Kafka, clock: Clock, log: Log) {
-    this.#kafka = kafka;
+  /** `open` resolves once connected. */
+  constructor(open: () => Promise<Sender>, clock: Clock, log: Log) {
+    this.#open = open;
     this.#clock = clock;
     this.#log = log;
   }
@@ -44,9 +45,9 @@ export class Outlet {
   async stop(): Promise<void> {
     this.#over = true;
     await this.#sending;
-    const producer = await this.#producer?.catch(() => undefined);
-    this.#producer = undefined;
-    await producer?.disconnect();
+    const last = await this.#sender?.catch(() => undefined);
+    this.#sender = undefined;
+    await last?.end();
   }
 
   /** Resolves when all in-sync replicas have all of them. */
@@ -80,8 +81,9 @@ export class Outlet {
   }
 
   async #sendBatch(batch: readonly Waiting[]): Promise<void> {
-    const producer = await this.#connected();
-    await producer.sendBatch({ acks: -1, topicMessages: byTopic(batch) });
+    const sender = await this.#connected();
+    this.#trusted = sender;
+    await sender.send(byTopic(batch));
   }
 
   #inTime(sent: Promise<void>): Promise<void> {
@@ -104,7 +106,7 @@ export class Outlet {
 
   /** Whatever is queued behind fails too, unsent: else it would overtake what its writer sends again. */
   #fail(batch: readonly Waiting[], cause: unknown): void {
-    const sent = mayHaveBeenSent(batch.map(({ message }) => message));
+    const sent = this.#trusted?.mayBeThere(batch.map(({ message }) => message)) ?? false;
     const queued = this.#queue.splice(0);
     for (const { call } of batch) call.mayBeThere ||= sent;
     for (const call of new Set([...batch, ...queued].map((waiting) => waiting.call)))
@@ -118,28 +120,17 @@ export class Outlet {
 
   /** Its sequence numbers no longer say what the brokers have: a new producer begins anew. */
   #replace(): void {
-    const old = this.#producer;
-    this.#producer = undefined;
+    const old = this.#sender;
+    this.#sender = undefined;
+    this.#trusted = undefined;
     void old
-      ?.then((producer) => producer.disconnect())
+      ?.then((sender) => sender.end())
       .catch((error: unknown) => this.#log.debug({ why: String(error) }, 'a producer did not end cleanly'));
   }
 
-  #connected(): Promise<Producer> {
-    this.#producer ??= this.#connect();
-    return this.#producer;
-  }
-
-  async #connect(): Promise<Producer> {
-    const producer = this.#kafka.producer({
-      idempotent: true,
-      maxInFlightRequests: 1,
-      allowAutoTopicCreation: false,
-      createPartitioner: partitioner,
-      retry: RETRY,
-    });
-    await producer.connect();
-    return producer;
+  #connected(): Promise<Sender> {
+    this.#sender ??= this.#open();
+    return this.#sender;
   }
 }
 
@@ -152,13 +143,3 @@ function byTopic(batch: readonly Waiting[]) {
   }
   return [...topics].map(([topic, messages]) => ({ topic, messages }));
 }
-
-/** Without a key by the value: kafkajs asks again when it sends again, and a message must not change its place then. */
-const partitioner: ICustomPartitioner =
-  () =>
-  ({ message, partitionMetadata }: PartitionerArgs) => {
-    if (message.partition !== undefined) return message.partition;
-    const placedBy = message.key ?? message.value ?? '';
-    const count = partitionMetadata.length;
-    return typeof placedBy === 'string' ? partitionOf(placedBy, count) : partitionOfBytes(placedBy, count);
-  };

@@ -1,8 +1,10 @@
 /** Events, commands and dead letters to Kafka, each acknowledged by all in-sync replicas. */
 import type { Message } from 'kafkajs';
 import type { Clock, LogMessage, LogWriter } from '../../src/ports.ts';
-import { type KafkaAccess, kafkaClient } from './client.ts';
+import type { KafkaAccess } from './client.ts';
 import { Outlet } from './outlet.ts';
+import { sender } from './sender.ts';
+import { threadedSender } from './threaded-sender.ts';
 
 export type KafkaWriterOptions = KafkaAccess & {
   readonly clock: Clock;
@@ -12,11 +14,11 @@ export type KafkaWriterOptions = KafkaAccess & {
 
 const EVENT_HEADERS = { 'content-type': 'application/cloudevents+json' };
 
-/** Two producers, so that a person's command does not wait behind a batch of events, nor events behind commands. */
+/** Two producers, so that a person's command does not wait behind a batch of events, nor events behind commands; the events' has its own thread. */
 export function kafkaWriter(options: KafkaWriterOptions): LogWriter {
-  const kafka = kafkaClient(options);
-  const events = new Outlet(kafka, options.clock, options.log);
-  const others = new Outlet(kafka, options.clock, options.log);
+  const { clock, eventsTopic, deadLettersTopic, ...access } = options;
+  const events = new Outlet(() => threadedSender(access), clock, access.log);
+  const others = new Outlet(() => sender(access), clock, access.log);
   return {
     async start() {
       await Promise.all([events.start(), others.start()]);
@@ -26,11 +28,11 @@ export function kafkaWriter(options: KafkaWriterOptions): LogWriter {
     },
     events: (batch) =>
       events.send(
-        options.eventsTopic,
+        eventsTopic,
         batch.map(({ address, text }) => ({ key: address, value: text, headers: EVENT_HEADERS })),
       ),
     command: (topic, message, partition) => others.send(topic, [messageOf(message, partition)]),
-    deadLetter: (message) => others.send(options.deadLettersTopic, [messageOf(message)]),
+    deadLetter: (message) => others.send(deadLettersTopic, [messageOf(message)]),
   };
 }
 

@@ -7,6 +7,8 @@ const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 const KEEP_ALIVE_MS = 5_000;
+/** How much is gathered into one write: Redis works on the first ones while the next are made. */
+const GATHER_MAX = 8;
 
 export const NO_CONNECTION = 'there is no connection to Redis';
 
@@ -49,6 +51,7 @@ export class RedisConnection<T> {
   readonly #returned: (live: Live<T>) => void;
   #now: Live<T> | undefined;
   #corked: Redis['stream'] | undefined;
+  #gathered = 0;
   #running = false;
   #pauseMs = FIRST_PAUSE_MS;
   #alarm: Alarm | undefined;
@@ -93,8 +96,16 @@ export class RedisConnection<T> {
   sending(): Live<T> | undefined {
     const live = this.live();
     const stream = live?.client.stream;
-    if (stream === undefined || this.#corked === stream) return live;
+    if (stream === undefined) return live;
+    if (this.#corked === stream) {
+      if (++this.#gathered % GATHER_MAX === 0) {
+        stream.uncork();
+        stream.cork();
+      }
+      return live;
+    }
     this.#corked = stream;
+    this.#gathered = 0;
     stream.cork();
     this.#options.clock.soon(() => {
       if (this.#corked === stream) this.#corked = undefined;

@@ -6,6 +6,8 @@ import type { Clock, Log, LogWriter, Random } from '../ports.ts';
 import { jitter } from '../random.ts';
 
 const BATCH_MAX = 2_000;
+/** A send costs as much for each partition in it as for each event, here and at the broker. */
+const LINGER_MS = 5;
 /** All of a send may be one partition's, and a broker takes no more than about 1 MB for one (message.max.bytes): key and frame included. */
 const SEND_MAX_BYTES = 800_000;
 const FRAME_BYTES = 150;
@@ -64,6 +66,8 @@ export class OutboxRelay {
         this.#depth -= events.length;
         acknowledged(events.at(-1)?.seq ?? 0);
       }
+      // Whoever publishes one send after the other waits for company; a single event is never late.
+      if (this.#depth > 0 && this.#depth < BATCH_MAX) await pause(this.#clock, LINGER_MS);
     }
     // In the tick of the last look: what is pushed after it must find nobody running.
     this.#running = undefined;

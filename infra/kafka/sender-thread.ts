@@ -1,0 +1,32 @@
+/** The thread of a sender: what it is told to send goes out from here, its log and its answers go back. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Log } from '../../src/ports.ts';
+import { type Sender, sender } from './sender.ts';
+import type { Answer, Order, ThreadAccess } from './threaded-sender.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('sender-thread.ts runs as a worker thread');
+const answer = (it: Answer) => port.postMessage(it);
+const say = (level: keyof Log) => (fields: object, message: string) => answer({ kind: 'log', level, fields, message });
+const log: Log = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+
+/** What tells kafkajs's errors apart, as far as it survives the way between threads. */
+function failed(id: number, error: unknown): Answer {
+  const { name, message, type, code } = error as { name?: string; message?: string; type?: unknown; code?: unknown };
+  return { kind: 'failed', id, error: { name: String(name), message: String(message), type: String(type), code: String(code) } };
+}
+
+const opened: Promise<Sender> = sender({ ...(workerData as ThreadAccess), log });
+port.on('message', async ({ id, topicMessages }: Order) => {
+  try {
+    const it = await opened;
+    await (topicMessages === undefined ? it.end() : it.send(topicMessages));
+    answer({ kind: 'done', id });
+  } catch (error) {
+    answer(failed(id, error));
+  }
+});
+opened.then(
+  () => answer({ kind: 'done', id: 0 }),
+  (error: unknown) => answer(failed(0, error)),
+);
