@@ -129,13 +129,16 @@ function position({ open, cassettes, dispense }: CashState) {
 }
 
 function isConserved({ supplied, cassettes, taken, retracted, rejected, dispense }: CashState): boolean {
-  const places = [cassettes, taken, retracted, rejected, ...(dispense ? [{ [dispense.currency]: dispense.notes }] : [])];
-  const found = (currency: string, denomination: string) => places.reduce((sum, it) => sum + (it[currency]?.[denomination] ?? 0), 0);
+  const places = [cassettes, taken, retracted, rejected];
   const isSupplied = (count: number, currency: string, denomination: string) =>
     count === 0 || supplied[currency]?.[denomination] !== undefined;
-  return (
-    all(supplied, (count, currency, denomination) => count === found(currency, denomination)) && places.every((it) => all(it, isSupplied))
-  );
+  if (!places.every((it) => all(it, isSupplied))) return false;
+  if (dispense && !all({ [dispense.currency]: dispense.notes }, isSupplied)) return false;
+  return all(supplied, (count, currency, denomination) => {
+    let found = dispense?.currency === currency ? (dispense.notes[denomination] ?? 0) : 0;
+    for (const it of places) found += it[currency]?.[denomination] ?? 0;
+    return count === found;
+  });
 }
 
 /** `for … in`, since this runs after every turn: entries would be made for each note of each place. */

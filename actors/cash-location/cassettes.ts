@@ -44,7 +44,7 @@ function copied(notes: Notes): Record<string, number> {
   const denominations = Object.keys(notes);
   for (let i = denominations.length - 1; i >= 0; i -= 1) {
     const denomination = denominations[i] as string;
-    copy[denomination] = notes[denomination] ?? 0;
+    copy[denomination] = notes[denomination] as number;
   }
   return copy;
 }

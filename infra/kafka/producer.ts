@@ -12,8 +12,6 @@ export type KafkaWriterOptions = KafkaAccess & {
   readonly deadLettersTopic: string;
 };
 
-const EVENT_HEADERS = { 'content-type': 'application/cloudevents+json' };
-
 /** Two producers, so that a person's command does not wait behind a batch of events, nor events behind commands; the events' has its own thread. */
 export function kafkaWriter(options: KafkaWriterOptions): LogWriter {
   const { clock, eventsTopic, deadLettersTopic, ...access } = options;
@@ -29,7 +27,7 @@ export function kafkaWriter(options: KafkaWriterOptions): LogWriter {
     events: (batch) =>
       events.send(
         eventsTopic,
-        batch.map(({ address, text }) => ({ key: address, value: text, headers: EVENT_HEADERS })),
+        batch.map(({ address, text }) => ({ key: address, value: text })),
       ),
     command: (topic, message, partition) => others.send(topic, [messageOf(message, partition)]),
     deadLetter: (message) => others.send(deadLettersTopic, [messageOf(message)]),

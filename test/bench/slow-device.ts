@@ -1,5 +1,4 @@
 /** A device inside the process that takes its time and pays what it is told. */
-import { setTimeout as wait } from 'node:timers/promises';
 import { CashLocation } from '../../actors/cash-location/actor.ts';
 import { bind } from '../../src/actor.ts';
 
@@ -7,10 +6,11 @@ export const DEVICE_MS = 20;
 
 export const slowDevice = bind(CashLocation, {
   dispenseCash: {
-    run: async (order) => {
-      await wait(DEVICE_MS);
-      return { status: 'confirmed', result: { status: 'dispensed', notes: order.notes } };
-    },
+    // A bare timer: what the device costs is charged to the replica.
+    run: (order) =>
+      new Promise((paid) => {
+        setTimeout(() => paid({ status: 'confirmed', result: { status: 'dispensed', notes: order.notes } }), DEVICE_MS);
+      }),
     probe: async () => ({ status: 'unknown' }),
   },
 });
