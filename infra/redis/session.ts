@@ -1,5 +1,6 @@
 /** The state store's connection and what may be asked through it: each script call ends as an answer or as a named trouble, never as a throw. */
 import { LocusError, why } from '../../src/errors.ts';
+import { partitionOf } from '../../src/message/partition.ts';
 import type { Down, Log, NewLife, Unanswered } from '../../src/ports.ts';
 import { answered, type Live, NO_CONNECTION, RedisConnection, type RedisOptions } from './connection.ts';
 import { checkPolicy, type Policy } from './policy.ts';
@@ -19,7 +20,35 @@ export type Session = Pick<RedisConnection<Incarnation>, 'start' | 'stop'> & {
   read<T>(ask: (client: Live<Incarnation>['client']) => Promise<T>): Promise<T>;
 };
 
+/** Redis reads 16 kB of a connection, then syncs, then reads on: over one alone a burst of commits takes several syncs. */
+const LINES = 3;
+
+/** What is said of one key goes over one line, in order; lines keep no order among each other, and nothing here needs one. */
 export function redisSession(options: RedisOptions & Policy, returned: (life: string) => void): Session {
+  const lines: readonly Session[] = Array.from({ length: LINES }, () =>
+    redisLine(options, () => {
+      const now = life();
+      // Told once the last of them is back.
+      if (now !== undefined) returned(now);
+    }),
+  );
+  const [first] = lines as readonly [Session, ...Session[]];
+  /** That of all lines, or none: what is answered under it can be asked over each of them. */
+  const life = () => (lines.every((line) => line.life() === first.life()) ? first.life() : undefined);
+  return {
+    async start() {
+      await Promise.all(lines.map((line) => line.start()));
+    },
+    async stop() {
+      await Promise.all(lines.map((line) => line.stop()));
+    },
+    life,
+    run: (...given) => (lines[partitionOf(given[2][0] ?? '', LINES)] as Session).run(...given),
+    read: (ask) => first.read(ask),
+  };
+}
+
+function redisLine(options: RedisOptions & Policy, returned: (life: string) => void): Session {
   const { log } = options;
   const connection = new RedisConnection(
     options,
