@@ -114,7 +114,10 @@ export type StateStore = {
   append(address: Address, item: InboxItem, entry: Entry, generation: string): Promise<Inboxed>;
   /** The oldest items of a lane, by offset. */
   inbox(address: Address, lane: 'customer' | 'bulk', limit: number): Promise<readonly InboxItem[]>;
-  /** Forgets what is no longer needed: events up to a seq, taken inbox items, aged ids and records. Fenced; at most 1,000 names a call. */
+  /**
+   * Forgets what is no longer needed: events that the store knows as published (others: rejects), taken inbox items, aged ids and records.
+   * Fenced; at most 1,000 names a call.
+   */
   trim(
     claim: Claim,
     what: {
