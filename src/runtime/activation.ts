@@ -133,7 +133,10 @@ export class Activation {
     if (claimed.kind !== 'claimed') {
       if (claimed.kind === 'generation' || claimed.kind === 'new-life') site.recheck();
       if (live.reclaims === TELLS_AFTER)
-        site.log.warn({ address: live.address, why: 'why' in claimed ? claimed.why : claimed.kind }, 'cannot be claimed yet: goes on trying');
+        site.log.warn(
+          { address: live.address, why: 'why' in claimed ? claimed.why : claimed.kind },
+          'cannot be claimed yet: goes on trying',
+        );
       return this.#backOff();
     }
     const marked = await site.store.mark(claimed.claim, live.partition);
