@@ -20,7 +20,7 @@ import type { Log, StateStore } from './ports.ts';
 import { systemRandom } from './random.ts';
 import { definitions } from './runtime/definition.ts';
 import { desk } from './runtime/desk.ts';
-import { Replica } from './runtime/replica.ts';
+import { Replica, type ReplicaOptions } from './runtime/replica.ts';
 import { type Telemetry, telemetry } from './runtime/telemetry.ts';
 import { Waiters } from './runtime/waiters.ts';
 
@@ -136,7 +136,7 @@ function replicaOptions(config: Config, { log, meters, leaseMargin }: Telemetry,
     leaseTtlMs: config.leaseTtlMs,
     sessionMs: sessionTimeoutMs,
     partitions,
-    commandLog: (asked: { readonly mayJoin: () => Promise<boolean>; readonly fatal: (why: string) => void }) =>
+    commandLog: (asked: Parameters<ReplicaOptions['commandLog']>[0]) =>
       kafkaCommandLog({
         ...kafka,
         groupId,
@@ -144,6 +144,7 @@ function replicaOptions(config: Config, { log, meters, leaseMargin }: Telemetry,
         topics: [config.commandsTopic],
         sessionTimeoutMs,
         mayJoin: asked.mayJoin,
+        before: asked.before,
         onFatal: asked.fatal,
       }),
   };

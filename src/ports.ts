@@ -114,7 +114,10 @@ export type StateStore = {
   append(address: Address, item: InboxItem, entry: Entry, generation: string): Promise<Inboxed>;
   /** The oldest items of a lane, by offset. */
   inbox(address: Address, lane: 'customer' | 'bulk', limit: number): Promise<readonly InboxItem[]>;
-  /** Forgets what is no longer needed: events up to a seq, taken inbox items, aged ids and records. Fenced; at most 1,000 names a call. */
+  /**
+   * Forgets what is no longer needed: events that the store knows as published (others: rejects), taken inbox items, aged ids and records.
+   * Fenced; at most 1,000 names a call.
+   */
   trim(
     claim: Claim,
     what: {
@@ -182,6 +185,8 @@ export type Replica = {
   readonly url: string;
   readonly seenMs: number;
   readonly generation: string;
+  /** What it held when it last said so. */
+  readonly partitions: readonly number[];
 };
 /** Who is there. Leaves out: any judgement on who is alive. All but `stop` reject with STORE_DOWN. */
 export type Registry = {
@@ -189,7 +194,8 @@ export type Registry = {
   stop(): Promise<void>;
   /** The next life of this REPLICA_ID: numbers rise, none is issued twice. */
   register(replicaId: string, url: string): Promise<number>;
-  beat(replicaId: string, life: number, url: string, generation: string): Promise<void>;
+  /** Says what is so now; `seenMs` is set by the registry. */
+  beat(said: Omit<Replica, 'seenMs'>): Promise<void>;
   remove(replicaId: string, life: number): Promise<void>;
   highestLife(replicaId: string): Promise<number>;
   /** All that did not leave cleanly; `nowMs` and `seenMs` are the registry's own clock. */

@@ -1,5 +1,6 @@
 /** Whether everything adds up: the topics and the device's journal, each recomputed from its bytes and held against the others. */
 import { type Cash, cashOf, emptyCash, PLACES, type Sides } from './books-cash.ts';
+import { type Gaps, gapsOf } from './books-gaps.ts';
 import type { CommandFact, EventFact, Move, Notes, Raw } from './books-records.ts';
 import * as records from './books-records.ts';
 
@@ -12,7 +13,7 @@ export type History = {
   /** Records that replicas took a second time, as they count it themselves. */
   readonly redelivered: number;
 };
-export type Books = {
+export type Books = Gaps & {
   readonly accepted: number;
   readonly deadLetters: number;
   readonly done: number;
@@ -25,8 +26,6 @@ export type Books = {
   /** Intents whose outcome was booked under a higher epoch than theirs. */
   readonly recovered: number;
   readonly redelivered: number;
-  /** Whose commands waited longest while nothing was booked, and when that ended. */
-  readonly slowest: { readonly address: string; readonly outageMs: number; readonly untilMs: number };
   /** Over all locations. */
   readonly cash: Cash;
   /** What does not add up, one sentence each. */
@@ -61,7 +60,7 @@ export function booksOf(history: History): Books {
     booked: events.filter((event) => event.type === 'Dispensed').length,
     recovered: recoveredOf(byLocation),
     redelivered: history.redelivered,
-    slowest: slowestOf(byLocation, accepted),
+    ...gapsOf(byLocation, accepted),
     cash,
     faults,
   };
@@ -191,29 +190,4 @@ function recoveredOf(byLocation: ReadonlyMap<string, readonly EventFact[]>): num
     }
   }
   return recovered;
-}
-
-/** The longest time in which a location had a command waiting and booked nothing. */
-function slowestOf(byLocation: ReadonlyMap<string, readonly EventFact[]>, accepted: ReadonlyMap<string, CommandFact>): Books['slowest'] {
-  let slowest = { address: '', outageMs: 0, untilMs: 0 };
-  for (const [address, events] of byLocation) {
-    const outage = outageOf(events, accepted);
-    if (outage.outageMs > slowest.outageMs) slowest = { address, ...outage };
-  }
-  return slowest;
-}
-
-/** Walks back from the end: `waitingSinceMs` is the earliest append among the commands whose outcome is still to come. */
-function outageOf(events: readonly EventFact[], accepted: ReadonlyMap<string, CommandFact>) {
-  let waitingSinceMs = Number.POSITIVE_INFINITY;
-  let longest = { outageMs: 0, untilMs: 0 };
-  for (let at = events.length - 1; at >= 0; at--) {
-    const event = events[at] as EventFact;
-    if (event.outcome?.status === 'done' || event.outcome?.status === 'refused')
-      waitingSinceMs = Math.min(waitingSinceMs, accepted.get(nameOf(event))?.appendedMs ?? waitingSinceMs);
-    const beforeMs = events[at - 1]?.timeMs ?? Number.NEGATIVE_INFINITY;
-    const outageMs = event.timeMs - Math.max(beforeMs, waitingSinceMs);
-    if (outageMs > longest.outageMs) longest = { outageMs, untilMs: event.timeMs };
-  }
-  return longest;
 }

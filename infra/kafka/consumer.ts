@@ -16,6 +16,8 @@ export type KafkaCommandLogOptions = KafkaAccess & {
   readonly topics: readonly string[];
   readonly sessionTimeoutMs: number;
   readonly clock: Clock;
+  /** What an earlier life under this name held: it claims that again when it joins, behind whoever holds it by now. */
+  readonly before?: readonly number[];
   /** Asked before each join under no member id yet; false ends in `onFatal`. */
   readonly mayJoin: () => Promise<boolean>;
   /** This member can never be of the group again. */
@@ -32,6 +34,8 @@ const FETCH_WAIT_MS = 100;
 const FETCH_BYTES = 64 * 1024;
 /** How long the others wait for us to commit before they share anew. */
 const LAST_COMMIT_MS = 1_000;
+/** Kafka counts from 1: a claim from an earlier life yields to everyone who holds the partition now. */
+const GENERATION_BEFORE = 0;
 /** What a group says to whom it no longer knows: ordinary in every rebalance. */
 const NOT_OURS = ['ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'REBALANCE_IN_PROGRESS', 'FENCED_INSTANCE_ID'];
 
@@ -48,10 +52,13 @@ class KafkaCommandLog implements CommandLog {
   /** As the last JoinGroup was answered; `settled` is the one whose assignment we act by. */
   #joining: Membership | undefined;
   #settled: Membership | undefined;
+  /** Until this life is given partitions of its own. */
+  #before: readonly number[] | undefined;
   #over = false;
 
   constructor(options: KafkaCommandLogOptions) {
     this.#it = options;
+    this.#before = options.before;
     const kafka = kafkaClient(options);
     this.#admin = kafka.admin();
     this.#consumer = kafka.consumer({
@@ -170,6 +177,7 @@ class KafkaCommandLog implements CommandLog {
   }
 
   #owned() {
+    if (this.#before !== undefined) return { generation: GENERATION_BEFORE, partitions: this.#before };
     return { generation: this.#settled?.generation ?? -1, partitions: this.#positions?.partitions ?? [] };
   }
 
@@ -198,6 +206,7 @@ class KafkaCommandLog implements CommandLog {
     const now = this.#joining;
     if (this.#over || now === undefined) return;
     this.#settled = now;
+    this.#before = undefined;
     this.#reader?.alive();
     // Across a missed generation somebody else may have held what is ours again: then nothing counts as kept.
     const unbroken = now.memberId === before?.memberId && now.generation === before.generation + 1;

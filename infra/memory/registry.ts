@@ -1,6 +1,6 @@
 /** Who is there, among replicas of one process: the memory twin of the registry in Redis. */
 import { LocusError } from '../../src/errors.ts';
-import type { Registry } from '../../src/ports.ts';
+import type { Registry, Replica } from '../../src/ports.ts';
 import type { MemoryDisk } from './disk.ts';
 
 const FORGET_AFTER_MS = 86_400_000;
@@ -9,8 +9,8 @@ export function memoryRegistry(disk: MemoryDisk): Registry {
   const reachable = () => {
     if (disk.life() === undefined) throw new LocusError('STORE_DOWN', 'the registry is away');
   };
-  const note = (replicaId: string, life: number, url: string, generation: string) =>
-    disk.replicas.set(`${replicaId}/${life}`, { replicaId, life, url, generation, seenMs: disk.clock.now() });
+  const note = (said: Omit<Replica, 'seenMs'>) =>
+    disk.replicas.set(`${said.replicaId}/${said.life}`, { ...said, seenMs: disk.clock.now() });
 
   return {
     async start() {
@@ -21,14 +21,14 @@ export function memoryRegistry(disk: MemoryDisk): Registry {
       reachable();
       const life = (disk.lives.get(replicaId) ?? 0) + 1;
       disk.lives.set(replicaId, life);
-      note(replicaId, life, url, '');
+      note({ replicaId, life, url, generation: '', partitions: [] });
       for (const [name, it] of disk.replicas)
         if ((it.replicaId === replicaId && it.life < life) || it.seenMs < disk.clock.now() - FORGET_AFTER_MS) disk.replicas.delete(name);
       return life;
     },
-    async beat(replicaId, life, url, generation) {
+    async beat(said) {
       reachable();
-      note(replicaId, life, url, generation);
+      note(said);
     },
     async remove(replicaId, life) {
       reachable();

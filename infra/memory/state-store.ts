@@ -114,6 +114,7 @@ class MemoryStateStore implements StateStore {
     const names = events.to - events.from + 1 + inbox.length + entries.length + records.length;
     if (names > TRIM_MAX) throw new RangeError(`a trim of ${names} names: at most ${TRIM_MAX}, split it`);
     return this.#fenced(claim, (at) => {
+      if (events.to > at.published) throw new Error(`event ${events.to} of ${claim.address} is not published: it cannot be forgotten`);
       for (let seq = events.from; seq <= events.to; seq++) at.events.delete(seq);
       for (const item of inbox) at.inbox[item.lane].delete(item.offset);
       for (const id of entries) at.entries.delete(id);

@@ -20,14 +20,14 @@ export function redisRegistry(options: RedisOptions): Registry {
     register: (replicaId, url) =>
       connection.ask(async (client) => {
         const life = await client.hincrby(LIVES, replicaId, 1);
-        await note(client, { replicaId, life, url, generation: '' });
+        await note(client, { replicaId, life, url, generation: '', partitions: [] });
         const { nowMs, replicas } = await list(client);
         const gone = replicas.filter((it) => (it.replicaId === replicaId && it.life < life) || it.seenMs < nowMs - FORGET_AFTER_MS);
         if (gone.length > 0) await client.hdel(REPLICAS, ...gone.map((it) => field(it.replicaId, it.life)));
         return life;
       }),
-    async beat(replicaId, life, url, generation) {
-      await connection.ask((client) => note(client, { replicaId, life, url, generation }));
+    async beat(said) {
+      await connection.ask((client) => note(client, said));
     },
     async remove(replicaId, life) {
       await connection.ask((client) => client.hdel(REPLICAS, field(replicaId, life)));
@@ -43,5 +43,11 @@ async function timeMs(client: Redis): Promise<number> {
 }
 async function list(client: Redis): Promise<{ readonly nowMs: number; readonly replicas: readonly Replica[] }> {
   const [rows, nowMs] = await Promise.all([client.hvals(REPLICAS), timeMs(client)]);
-  return { nowMs, replicas: rows.map((row) => JSON.parse(row) as Replica) };
+  return { nowMs, replicas: rows.map(replicaIn) };
+}
+
+/** A replica of a version before this one says nothing of its partitions. */
+function replicaIn(row: string): Replica {
+  const read = JSON.parse(row) as Omit<Replica, 'partitions'> & Partial<Replica>;
+  return { ...read, partitions: read.partitions ?? [] };
 }

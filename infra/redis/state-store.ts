@@ -106,7 +106,8 @@ class RedisStateStore implements StateStore {
     for (let seq = what.events?.from ?? 1; seq <= (what.events?.to ?? 0); seq++) names.push(eventField(seq));
     for (const { lane, offset } of what.inbox ?? []) names.push(inboxField(lane, offset));
     if (names.length > TRIM_MAX) throw new RangeError(`a trim of ${names.length} names: at most ${TRIM_MAX}, split it`);
-    const trimmed = fenced(await this.#fenced(claim, 'trim', [locationKey(claim.address), GENERATION], names));
+    const values = [String(what.events?.to ?? 0), ...names];
+    const trimmed = fenced(await this.#fenced(claim, 'trim', [locationKey(claim.address), GENERATION], values));
     if (trimmed.kind !== 'ok') return trimmed;
     return (await this.#inbox.agree(claim.life, claim.address, what.inbox ?? [])) ?? OK;
   }

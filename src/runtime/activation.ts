@@ -11,11 +11,13 @@ import { recallAll } from './recall.ts';
 import { ask, hear, probe, recover, run, type Settling } from './recovery.ts';
 import { arm, serve } from './serve.ts';
 import type { Site } from './site.ts';
-import { hasRoom, trim, trimEvents } from './trimming.ts';
+import { hasRoom, trim, trimEvents, trimmedBefore } from './trimming.ts';
 
 const TURN = 'turn';
 const RECLAIM_FIRST_MS = 20;
 const RECLAIM_LONGEST_MS = 2_000;
+/** Attempts to claim, some five seconds of them, before it is said once. */
+const TELLS_AFTER = 8;
 
 export type Actors = { readonly system: ActorSystemRef; count: number };
 /** nact names must be unique and have few characters; ours are numbers. */
@@ -130,6 +132,11 @@ export class Activation {
     const claimed = await site.store.claim(live.address, site.owner(), generation);
     if (claimed.kind !== 'claimed') {
       if (claimed.kind === 'generation' || claimed.kind === 'new-life') site.recheck();
+      if (live.reclaims === TELLS_AFTER)
+        site.log.warn(
+          { address: live.address, why: 'why' in claimed ? claimed.why : claimed.kind },
+          'cannot be claimed yet: goes on trying',
+        );
       return this.#backOff();
     }
     const marked = await site.store.mark(claimed.claim, live.partition);
@@ -142,7 +149,8 @@ export class Activation {
       bulk: Math.max(live.inbox.bulk, claimed.inbox.bulk),
     };
     live.published = claimed.published;
-    live.trimmed = claimed.published;
+    live.noted = claimed.published;
+    live.trimmed = trimmedBefore(claimed.published);
     live.opened = false;
     live.witness = undefined;
     live.to('active');
@@ -228,8 +236,8 @@ export class Activation {
     live.alarm?.cancel();
     live.asking?.cancel();
     if (live.claim !== undefined && live.leaving !== 'revoked' && live.published === live.ground?.seq) {
+      if ((await site.store.published(live.claim, live.published)).kind === 'ok') live.noted = live.published;
       await trimEvents(site, live, 1);
-      await site.store.published(live.claim, live.published);
       await site.store.unmark(live.claim, live.partition);
     }
     await site.leases.release([live.address]);

@@ -17,11 +17,13 @@ export async function commit(site: Site, live: Live, draft: Draft): Promise<Resu
   if (claim === undefined) return { kind: 'again', why: 'no claim' };
   if (draft.empty) return { kind: 'ok' };
   const startedMs = site.clock.monotonic();
-  const answer = await site.store.commit(claim, draft.change(live.published));
+  const { published } = live;
+  const answer = await site.store.commit(claim, draft.change(published));
   switch (answer.kind) {
     case 'ok':
       site.meters.committed(site.clock.monotonic() - startedMs, draft.turns);
       live.adopt(draft);
+      live.noted = published;
       live.movedMs = site.clock.monotonic();
       live.reclaims = 0;
       site.relay.push(draft.events, (seq) => {

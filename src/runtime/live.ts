@@ -57,7 +57,10 @@ export class Live {
   /** No turn before this, monotonic ms. */
   notBeforeMs = 0;
   probes = 0;
+  /** The last event that the log has acknowledged. */
   published = 0;
+  /** The last one of which the store knows that: none above it may be forgotten, or the next claim finds a hole. */
+  noted = 0;
   trimmed = 0;
   /** Where forgetting aged ids goes on, at which seq it last looked, and not before when it looks again, monotonic ms. */
   agedCursor = '0';

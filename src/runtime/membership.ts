@@ -11,6 +11,7 @@ export type MembershipOptions = {
   readonly url: string;
   readonly sessionMs: number;
   readonly generation: () => string;
+  readonly held: () => readonly number[];
   /** Another process runs under our REPLICA_ID with a higher life. */
   readonly superseded: (why: string) => void;
 };
@@ -28,6 +29,7 @@ export function silent(replicas: readonly Replica[], nowMs: number, sessionMs: n
 export class Membership {
   readonly #it: MembershipOptions;
   #life = 0;
+  #before: readonly number[] = [];
   #timer: Alarm | undefined;
 
   constructor(options: MembershipOptions) {
@@ -36,6 +38,10 @@ export class Membership {
 
   get life(): number {
     return this.#life;
+  }
+  /** What the life before this one held when it died: offered to the group, it comes back to it even if the group shares anew meanwhile. */
+  get before(): readonly number[] {
+    return this.#before;
   }
   get owner(): string {
     return `${this.#it.replicaId}/${this.#life}`;
@@ -47,7 +53,9 @@ export class Membership {
     const untilMs = clock.monotonic() + 2 * sessionMs;
     for (;;) {
       const { nowMs, replicas } = await registry.list();
-      const known = replicas.some((replica) => replica.replicaId === replicaId && nowMs - replica.seenMs < sessionMs);
+      const own = replicas.filter((replica) => replica.replicaId === replicaId);
+      const known = own.some((replica) => nowMs - replica.seenMs < sessionMs);
+      this.#before = own.reduce<Replica | undefined>((a, b) => (a !== undefined && a.life > b.life ? a : b), undefined)?.partitions ?? [];
       const waitsFor = known ? [] : silent(replicas, nowMs, sessionMs);
       if (waitsFor.length === 0 || clock.monotonic() >= untilMs) break;
       log.info({ silent: waitsFor.map((replica) => replica.replicaId) }, 'waits until the session of a silent replica is over');
@@ -76,8 +84,8 @@ export class Membership {
   }
 
   async #beat(): Promise<void> {
-    const { registry, replicaId, url, generation } = this.#it;
-    await registry.beat(replicaId, this.#life, url, generation());
+    const { registry, replicaId, url, generation, held } = this.#it;
+    await registry.beat({ replicaId, life: this.#life, url, generation: generation(), partitions: held() });
     if (!(await this.mayJoin()))
       this.#it.superseded(new LocusError('SUPERSEDED', `another process has taken over as ${replicaId}`).message);
   }

@@ -39,7 +39,11 @@ export type ReplicaOptions = {
   readonly sessionMs: number;
   readonly partitions: number;
   /** The log is made once the replica knows its life: `mayJoin` and the reader belong to it. */
-  readonly commandLog: (asked: { readonly mayJoin: () => Promise<boolean>; readonly fatal: (why: string) => void }) => CommandLog;
+  readonly commandLog: (asked: {
+    readonly mayJoin: () => Promise<boolean>;
+    readonly before: readonly number[];
+    readonly fatal: (why: string) => void;
+  }) => CommandLog;
   /** The process must end: why. */
   readonly fatal: (why: string) => void;
 };
@@ -85,6 +89,7 @@ export class Replica {
       url: options.url,
       sessionMs: options.sessionMs,
       generation: () => this.partitions.generation,
+      held: () => this.partitions.heldPartitions,
       superseded: options.fatal,
     });
     this.site = this.#makeSite();
@@ -108,7 +113,8 @@ export class Replica {
     await this.membership.join();
     this.site.leases.start(this.membership.life, (address) => this.#leaseLost(address));
     const fatal = this.#it.fatal;
-    this.#commandLog = this.#it.commandLog({ mayJoin: () => this.membership.mayJoin(), fatal });
+    const { before } = this.membership;
+    this.#commandLog = this.#it.commandLog({ mayJoin: () => this.membership.mayJoin(), before, fatal });
     this.partitions.start(this.#commandLog);
     await this.#commandLog.start(this.#reader());
     const failed = (error: unknown) => log.error({ why: why(error) }, 'a periodic task failed');

@@ -2,8 +2,10 @@
 import type { Live } from './live.ts';
 import type { Site } from './site.ts';
 
-/** Published events are trimmed in lots: one call for many. */
+/** Published events are trimmed in lots: one call for many. A lot ends at the same seq whoever owns the location. */
 const EVENTS_LOT = 128;
+/** Names in one call, a whole number of lots. */
+const EVENTS_MAX = 7 * EVENTS_LOT;
 /** Events between two pages of aged ids, and between two looks at how many a location remembers. */
 const PAGE_EVERY = 256;
 const SIZE_EVERY = 4_096;
@@ -14,17 +16,25 @@ const LOT = 500;
 const FULL_RETRY_MS = 10_000;
 
 export async function trim(site: Site, live: Live): Promise<void> {
-  await trimEvents(site, live, EVENTS_LOT);
+  await trimEvents(site, live);
   const seq = live.ground?.seq ?? 0;
   if (seq - live.pagedAt >= PAGE_EVERY && isPageDue(site, live)) await trimAged(site, live, seq);
   if (seq - live.sizedAt >= SIZE_EVERY) await look(site, live, seq);
 }
 
-export async function trimEvents(site: Site, live: Live, lot: number): Promise<void> {
-  const { claim, published, trimmed } = live;
-  if (claim === undefined || published - trimmed < lot) return;
-  const answer = await site.store.trim(claim, { events: { from: trimmed + 1, to: published } });
-  if (answer.kind === 'ok') live.trimmed = published;
+/** What the owner before may have left: the lot it was in, and the one before, should it have died between note and trim. */
+export const trimmedBefore = (published: number): number => Math.max(0, published - (published % EVENTS_LOT) - EVENTS_LOT);
+
+/** Up to what the store knows as published: what the log has acknowledged since is noted there by the next commit only. */
+export async function trimEvents(site: Site, live: Live, lot = EVENTS_LOT): Promise<void> {
+  const { claim } = live;
+  const until = live.noted - (live.noted % lot);
+  while (claim !== undefined && live.trimmed < until) {
+    const to = Math.min(until, live.trimmed + EVENTS_MAX);
+    const answer = await site.store.trim(claim, { events: { from: live.trimmed + 1, to } });
+    if (answer.kind !== 'ok') return;
+    live.trimmed = to;
+  }
 }
 
 /** The first one is put off by chance: locations that became resident together shall not all read theirs together. */

@@ -10,6 +10,7 @@ type Told = {
   readonly replicaId: string;
   readonly topic: string;
   readonly sessionTimeoutMs: number;
+  readonly before: number[];
 };
 const { topic, ...told } = JSON.parse(process.argv[2] ?? '{}') as Told;
 const tell = (what: object) => process.stdout.write(`${JSON.stringify(what)}\n`);

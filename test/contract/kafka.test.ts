@@ -82,6 +82,25 @@ describe('membership', () => {
     expect(other.reader.assignments).toHaveLength(rebalances);
   });
 
+  test('a replica killed with -9 just as another leaves comes back to what it had: its leases would keep everybody else out', async () => {
+    const it = await setup();
+    await it.ensure();
+    const stays = await it.member('b');
+    const first = replica(it, 'a');
+    await vi.waitFor(() => expect(first.assigned()).toHaveLength(PARTITIONS / 2), SOON);
+    const leaves = await it.member('c');
+    await vi.waitFor(() => expect(leaves.reader.assignments.at(-1)).toHaveLength(PARTITIONS / 3), SOON);
+    await vi.waitFor(() => expect(first.assigned()).toHaveLength(PARTITIONS / 3), SOON);
+    const held = first.assigned();
+
+    first.child.kill('SIGKILL');
+    await Promise.all([once(first.child, 'exit'), leaves.log.stop()]);
+    const second = replica(it, 'a', held);
+    await vi.waitFor(() => expect(second.assigned()).toHaveLength(PARTITIONS / 2), SOON);
+    expect(second.assigned()).toEqual(expect.arrayContaining([...held]));
+    expect(stays.reader.assignments.at(-1)).toHaveLength(PARTITIONS / 2);
+  });
+
   test('a replica that does not come back loses its partitions when its session is over', async () => {
     const it = await setup();
     await it.ensure();
@@ -169,6 +188,11 @@ describe('sharing out', () => {
     const shares = shareOut([claimant('a', [0, 1], 5), claimant('b', [0, 1], 7)], 4);
     expect(shares.get('b-id')).toEqual([0, 1]);
     expect(shares.get('a-id')).toEqual([2, 3]);
+  });
+
+  test('a claim from an earlier life keeps what nobody holds, and yields to whoever holds it by now', () => {
+    const back = claimant('c', [0, 4, 5], 0);
+    expect(shareOut([claimant('a', [0, 1], 7), claimant('b', [2, 3], 7), back], 6).get('c-id')).toEqual([4, 5]);
   });
 
   test('every partition is held by exactly one, whatever was claimed', () => {
@@ -330,9 +354,13 @@ describe('what is changed in kafkajs', () => {
 });
 
 /** A member as a process of its own; dist/ holds its code. */
-function replica(it: Setup, replicaId: string): { child: ChildProcess; lines: object[]; assigned(): readonly number[] } {
+function replica(
+  it: Setup,
+  replicaId: string,
+  before: readonly number[] = [],
+): { child: ChildProcess; lines: object[]; assigned(): readonly number[] } {
   const program = fileURLToPath(new URL('../../dist/test/contract/kafka-member.js', import.meta.url));
-  const told = { brokers: it.brokers, groupId: it.base, replicaId, topic: it.commands, sessionTimeoutMs: SESSION_MS };
+  const told = { brokers: it.brokers, groupId: it.base, replicaId, topic: it.commands, sessionTimeoutMs: SESSION_MS, before };
   const child = spawn(process.execPath, [program, JSON.stringify(told)], { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines: object[] = [];
   createInterface({ input: child.stdout }).on('line', (line) => lines.push(JSON.parse(line)));

@@ -48,11 +48,11 @@ export function registrySuite(name: string, begin: () => Promise<RegistryWorld>)
       const { a, b } = await setup();
       const life = await a.register('r-1', 'http://one');
       await b.register('r-2', 'http://two');
-      await a.beat('r-1', life, 'http://elsewhere', '1:abc');
+      await a.beat({ replicaId: 'r-1', life, url: 'http://elsewhere', generation: '1:abc', partitions: [3, 5] });
       const { nowMs, replicas } = await b.list();
       expect([...replicas].sort((x, y) => x.replicaId.localeCompare(y.replicaId))).toEqual([
-        { replicaId: 'r-1', life, url: 'http://elsewhere', generation: '1:abc', seenMs: expect.any(Number) },
-        { replicaId: 'r-2', life: 1, url: 'http://two', generation: '', seenMs: expect.any(Number) },
+        { replicaId: 'r-1', life, url: 'http://elsewhere', generation: '1:abc', partitions: [3, 5], seenMs: expect.any(Number) },
+        { replicaId: 'r-2', life: 1, url: 'http://two', generation: '', partitions: [], seenMs: expect.any(Number) },
       ]);
       for (const { seenMs } of replicas) expect(nowMs - seenMs).toBeLessThan(5_000);
     });
@@ -63,7 +63,7 @@ export function registrySuite(name: string, begin: () => Promise<RegistryWorld>)
       const seenMs = async () => (await a.list()).replicas[0]?.seenMs ?? 0;
       const first = await seenMs();
       await vi.waitFor(async () => {
-        await a.beat('r-1', life, 'http://one', '1:abc');
+        await a.beat({ replicaId: 'r-1', life, url: 'http://one', generation: '1:abc', partitions: [] });
         expect(await seenMs()).toBeGreaterThan(first);
       });
     });
@@ -113,7 +113,7 @@ export function registrySuite(name: string, begin: () => Promise<RegistryWorld>)
       notices.send('one', 'lost');
       await world.restart();
       await vi.waitFor(() => expect(gaps).toBe(1), 10_000);
-      await vi.waitFor(() => a.beat('r-1', life, 'http://one', '1:abc'), 10_000);
+      await vi.waitFor(() => a.beat({ replicaId: 'r-1', life, url: 'http://one', generation: '1:abc', partitions: [] }), 10_000);
       await vi.waitFor(() => {
         notices.send('one', 'again');
         expect(heard).toContain('again');

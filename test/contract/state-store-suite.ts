@@ -356,6 +356,16 @@ export function stateStoreSuite(name: string, begin: () => Promise<StoreWorld>):
       expect((await claimed(a, 't/1', generation)).unpublished).toEqual(events('t/1', 4, 4));
     });
 
+    test('an event that the store does not know as published is never forgotten: the next claim would find a hole', async () => {
+      const { a, generation } = await setup();
+      const claim = await claimOf(a, 't/1', generation);
+      await a.commit(claim, change(0, { events: events('t/1', 1, 4) }));
+      await a.published(claim, 2);
+      await expect(a.trim(claim, { events: { from: 1, to: 3 } })).rejects.toThrow();
+      expect(await a.trim(claim, { events: { from: 1, to: 2 } })).toEqual({ kind: 'ok' });
+      expect((await claimed(a, 't/1', generation)).unpublished).toEqual(events('t/1', 3, 4));
+    });
+
     test('only final ids and records that are old enough are named for forgetting', async () => {
       const { a, generation } = await setup();
       const claim = await claimOf(a, 't/1', generation);

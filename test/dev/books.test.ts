@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { booksOf, type History } from '../../infra/dev/books.ts';
+import { quantile } from '../../infra/dev/books-gaps.ts';
 import { hashOf, type Raw } from '../../infra/dev/books-records.ts';
 
 const ADDRESS = 'cash-location/a';
@@ -131,6 +132,26 @@ describe('books of a history in order', () => {
     it.moved('d2', 2);
     it.book('d2', hash, 2, 1, 5_000);
     expect(it.books().slowest).toEqual({ address: ADDRESS, outageMs: 4_996, untilMs: START_MS + 5_000 });
+  });
+  test('measure what each take-over cost whoever waited, and nothing while nobody did', () => {
+    const it = setup();
+    const first = it.intend('d2');
+    it.moved('d2', 2);
+    it.book('d2', first, 2, 2, 700);
+    expect(it.books().takeOversMs).toEqual([696]);
+    const later = it.command('load', 'l2', { currency: 'USD', cassettes: [{ denomination: 2000, count: 1 }] });
+    it.commands.push({ ...(it.commands.pop() as Raw), appendedMs: START_MS + 9_000 });
+    const outcome = { status: 'done', reply: { cash: 14_000 } };
+    it.event('Loaded', 'l2', { currency: 'USD', notes: { 2000: 1 } }, { hash: later, outcome, epoch: 3, atMs: 9_300 });
+    expect(it.books()).toMatchObject({ faults: [], takeOversMs: [300, 696] });
+  });
+  test.each([
+    [0.5, 50],
+    [0.99, 99],
+    [1, 100],
+  ])('take the value that a share of %d does not exceed: %i of 1 to 100', (share, value) => {
+    const sorted = Array.from({ length: 100 }, (_, n) => n + 1);
+    expect([quantile(sorted, share), quantile([], share)]).toEqual([value, 0]);
   });
 });
 

@@ -13,7 +13,7 @@ function setup() {
   const disk = memoryDisk(clock);
   const registry = memoryRegistry(disk);
   const superseded: string[] = [];
-  const member = (replicaId: string) =>
+  const member = (replicaId: string, held: readonly number[] = []) =>
     new Membership({
       registry,
       clock,
@@ -22,13 +22,14 @@ function setup() {
       url: `http://${replicaId}`,
       sessionMs: SESSION_MS,
       generation: () => '1:x',
+      held: () => held,
       superseded: (why) => superseded.push(why),
     });
   return { clock, registry, member, superseded };
 }
 
 describe('who may still be a member although silent', () => {
-  const seen = (agoMs: number): Replica => ({ replicaId: 'a', life: 1, url: '', generation: '', seenMs: 100_000 - agoMs });
+  const seen = (agoMs: number): Replica => ({ replicaId: 'a', life: 1, url: '', generation: '', partitions: [], seenMs: 100_000 - agoMs });
   it.each([
     ['beats', 1_500, 0],
     ['has missed beats', 2_500, 1],
@@ -64,6 +65,22 @@ describe('joining', () => {
     await clock.run(member('b').join());
     expect(clock.monotonic()).toBe(startedMs);
     expect([dead.owner, back.owner]).toEqual(['a/1', 'a/2']);
+  });
+
+  it('knows what the life before it held, if that one did not leave', async () => {
+    const { clock, member } = setup();
+    const dead = member('a', [3, 5]);
+    await clock.run(dead.join());
+    expect(dead.before).toEqual([]);
+    await clock.advance(1_500);
+    dead.stop();
+    const back = member('a');
+    await clock.run(back.join());
+    expect(back.before).toEqual([3, 5]);
+    await back.leave();
+    const next = member('a');
+    await clock.run(next.join());
+    expect(next.before).toEqual([]);
   });
 
   it('does not wait longer than two sessions', async () => {

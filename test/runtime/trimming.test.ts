@@ -1,9 +1,73 @@
 import { describe, expect, it } from 'vitest';
-import type { Log } from '../../src/ports.ts';
-import { setup } from './bundle.ts';
+import { pause } from '../../src/clock.ts';
+import type { Claim, Log, StateStore } from '../../src/ports.ts';
+import type { Live } from '../../src/runtime/live.ts';
+import type { Site } from '../../src/runtime/site.ts';
+import { trimEvents } from '../../src/runtime/trimming.ts';
+import { bent, setup } from './bundle.ts';
 
 const DAY_MS = 86_400_000;
 const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+describe('an event', () => {
+  it('is forgotten only once the store knows it as published: its owner may die the moment after, and the next one finds no hole', async () => {
+    const it = setup({ partitions: 1 });
+    let trims = 0;
+    const a = await it.replica(
+      'a',
+      bent((store) => ({
+        // While a commit is on its way, the log acknowledges what was committed before it.
+        async commit(...given) {
+          const answer = await store.commit(...given);
+          await pause(it.clock, 50);
+          return answer;
+        },
+        async trim(claim, what) {
+          const answer = await store.trim(claim, what);
+          if (what.events !== undefined && trims++ === 0) a.kill();
+          return answer;
+        },
+      })),
+    );
+    // Without a pause: the next commit leaves before the last one's events are acknowledged.
+    for (let round = 0; round < 600 && trims === 0; round++) {
+      it.send('T1', 'add', { amount: 1 });
+      await it.clock.advance(5);
+    }
+    expect(trims).toBe(1);
+    await it.replica('b');
+    expect(await it.outcome('T1', it.send('T1', 'add', { amount: 1 }))).toMatchObject({ status: 'done' });
+  });
+
+  it('that an earlier owner published is forgotten by a later one', async () => {
+    const it = setup({ partitions: 1 });
+    for (let owner = 0; owner < 10; owner++) {
+      const replica = await it.replica('a');
+      const ids = Array.from({ length: 100 }, () => it.send('T1', 'add', { amount: 1 }));
+      await it.outcome('T1', ids.at(-1) ?? '');
+      await replica.drain();
+    }
+    const kept = it.disk.locations.get('till/T1')?.events.size ?? 0;
+    expect(it.events('T1')).toHaveLength(1_000);
+    expect(kept).toBeLessThan(400);
+  });
+
+  it('is forgotten in pieces when the log was away for long', async () => {
+    const pieces: { from: number; to: number }[] = [];
+    const trim: StateStore['trim'] = async (_claim, { events }) => {
+      if (events !== undefined) pieces.push(events);
+      return { kind: 'ok' };
+    };
+    const live = { claim: {} as Claim, noted: 2_600, trimmed: 0 };
+    await trimEvents({ store: { trim } } as Site, live as Live);
+    expect(pieces.map(({ from, to }) => [from, to])).toEqual([
+      [1, 896],
+      [897, 1_792],
+      [1_793, 2_560],
+    ]);
+    expect(live.trimmed).toBe(2_560);
+  });
+});
 
 describe('what a location remembers', () => {
   it('is looked through while it works, under one claim and without a failed step', async () => {

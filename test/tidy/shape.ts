@@ -38,9 +38,10 @@ export function defaultExports(source: Source): readonly string[] {
 export const opensWithDuty = (source: Source): boolean => /^(#!.*\n)?\/\*\*\s*\S/.test(source.text);
 
 const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|test-d|d))?\.[a-z]+$/;
-const DOCUMENTS = new Set(['DESIGN.md', 'README.md']);
+/** Documents, and names that a tool dictates. */
+const NAMED = new Set(['DESIGN.md', 'README.md', 'Dockerfile', 'Dockerfile.dockerignore']);
 export const isWellNamed = (path: string): boolean =>
-  DOCUMENTS.has(basename(path)) ||
+  NAMED.has(basename(path)) ||
   (KEBAB.test(basename(path)) &&
     path
       .split('/')
