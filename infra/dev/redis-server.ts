@@ -10,7 +10,15 @@ const READY_WITHIN_MS = 15_000;
 const STOPPED_WITHIN_MS = 5_000;
 const ATTEMPTS = 3;
 
-const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always', '--maxmemory-policy', 'noeviction', '--aof-load-truncated', 'no'];
+const DURABLE = {
+  appendonly: 'yes',
+  appendfsync: 'always',
+  'maxmemory-policy': 'noeviction',
+  'aof-load-truncated': 'no',
+  // The log is written anew each time it has doubled: from Redis's 64 MB on, a busy store would do hardly anything else.
+  'auto-aof-rewrite-min-size': '1gb',
+};
+const durableArgs = Object.entries(DURABLE).flatMap(([name, value]) => [`--${name}`, value]);
 
 export type RedisServer = {
   readonly port: number;
@@ -72,7 +80,7 @@ function mend(dir: string): void {
 function launch(dir: string, port: number, durable: boolean): ChildProcess {
   const output = openSync(join(dir, 'redis.log'), 'a');
   const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', ''];
-  const child = spawn(tool('redis-server'), [...place, ...(durable ? DURABLE : ['--appendonly', 'no'])], {
+  const child = spawn(tool('redis-server'), [...place, ...(durable ? durableArgs : ['--appendonly', 'no'])], {
     stdio: ['ignore', output, output],
   });
   closeSync(output);

@@ -24,7 +24,7 @@ describe('an owner whose claim was overtaken', () => {
     for (const id of ids) told.push(await it.outcome('T1', id));
     expect(told.map((outcome) => outcome.reply)).toEqual([2, 3, 4, 5, 6].map((cash) => ({ cash })));
     expect(node.counts.fenced).toBe(1);
-    expect(it.events('T1').map((event) => event.locusseq)).toEqual([1, 2, 3, 4, 5, 6]);
+    await it.until(() => expect(it.events('T1').map((event) => event.locusseq)).toEqual([1, 2, 3, 4, 5, 6]));
     expect(
       it
         .events('T1')

@@ -147,7 +147,7 @@ describe('an operator', () => {
     expect(node.live('T1')?.heldBy(it.clock.monotonic())).toBe('paused: cash count');
     await node.act('T1', { verb: 'resume' });
     expect(await it.outcome('T1', id)).toMatchObject({ status: 'done' });
-    expect(it.types('T1')).toEqual(['Operated', 'Operated', 'Added']);
+    await it.until(() => expect(it.types('T1')).toEqual(['Operated', 'Operated', 'Added']));
   });
 
   it('acts once under one key: a repeat gets the first answer, another action under it is a conflict', async () => {
