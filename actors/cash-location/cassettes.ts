@@ -3,6 +3,8 @@
 /** How many notes of each denomination (minor units), such as `{"2000":3}`. */
 export type Notes = Readonly<Record<string, number>>;
 
+export const NONE: Notes = {};
+
 /** Of one currency: what a location can hold, and what one message can name. */
 export const DENOMINATIONS_MAX = 20;
 
@@ -28,6 +30,18 @@ export function plus(notes: Notes, more: Notes, sign: 1 | -1 = 1): Notes {
   return sum ?? notes;
 }
 
+/** What is left of `notes` once the others are taken away; only denominations of which any are left, or too few were there. */
+export function remaining(notes: Notes, ...gone: readonly Notes[]): Notes {
+  let left: Record<string, number> | undefined;
+  for (const denomination in notes) {
+    let count = notes[denomination] ?? 0;
+    for (const some of gone) count -= some[denomination] ?? 0;
+    if (count === 0) continue;
+    left ??= {};
+    left[denomination] = count;
+  }
+  return left ?? NONE;
+}
 /** `notes`, but as many of each denomination in `instead` as it says. */
 export function replaced(notes: Notes, instead: Notes): Notes {
   const all = copied(notes);

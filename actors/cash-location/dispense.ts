@@ -1,7 +1,7 @@
 /** The dispense: what may be ordered from the device, and what its evidence is allowed to say. */
 import type { z } from 'zod';
 import { accept, doubt, type Effect, type Outcome, perform, refuse, refuseWith, type Turn } from '../../src/actor.ts';
-import { type Notes, notesFor, plus, worth } from './cassettes.ts';
+import { NONE, type Notes, notesFor, remaining, worth } from './cassettes.ts';
 import type { CashEvent, DispenseInput, DispenseOrder, DispenseResult, OriginalRecord } from './messages.ts';
 import type { CashState, OpenDispense } from './state.ts';
 
@@ -56,7 +56,7 @@ function reversalOf({ commandId, currency, reversing }: OpenDispense, amount: nu
 
 /** Evidence that does not add up is not booked: a throw here keeps it as it is, for a person to look at. */
 function checked(result: DispenseResult, ordered: Notes): { readonly notes: Notes; readonly retracted: Notes; readonly rejected: Notes } {
-  const { notes, retracted = {}, rejected = {} } = result;
+  const { notes, retracted = NONE, rejected = NONE } = result;
   const places = { notes, retracted, rejected };
   for (const where in places) {
     const some = places[where as keyof typeof places];
@@ -66,9 +66,9 @@ function checked(result: DispenseResult, ordered: Notes): { readonly notes: Note
         throw new Error(`evidence ${where}[${denomination}] is ${count}: ordered were ${JSON.stringify(ordered)}`);
     }
   }
-  const stayed = plus(plus(plus(ordered, notes, -1), retracted, -1), rejected, -1);
-  for (const denomination in stayed) {
-    const count = stayed[denomination] as number;
+  const stayed = remaining(ordered, notes, retracted, rejected);
+  for (const denomination in ordered) {
+    const count = stayed[denomination] ?? 0;
     if (count < 0)
       throw new Error(`evidence accounts for ${-count} notes of ${denomination} more than the ${ordered[denomination]} ordered`);
     if (result.status === 'dispensed' && notes[denomination] !== ordered[denomination])

@@ -1,5 +1,5 @@
 /** What a cash location is, as the fold of its events. */
-import { type Notes, plus, replaced } from './cassettes.ts';
+import { NONE, type Notes, plus, remaining, replaced } from './cassettes.ts';
 import type { CashEvent } from './messages.ts';
 
 type ByCurrency = Readonly<Record<string, Notes>>;
@@ -64,8 +64,8 @@ export function evolve(state: CashState, event: CashEvent): CashState {
     }
     case 'Dispensed': {
       const { currency, notes: ordered } = openOf(state, event);
-      const { notes, retracted = {}, rejected = {} } = event;
-      const stayed = plus(plus(plus(ordered, notes, -1), retracted, -1), rejected, -1);
+      const { notes, retracted = NONE, rejected = NONE } = event;
+      const stayed = remaining(ordered, notes, retracted, rejected);
       return {
         ...state,
         cassettes: into(state.cassettes, currency, stayed),

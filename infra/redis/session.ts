@@ -1,6 +1,5 @@
 /** The state store's connection and what may be asked through it: each script call ends as an answer or as a named trouble, never as a throw. */
 import { LocusError, why } from '../../src/errors.ts';
-import { partitionOf } from '../../src/message/partition.ts';
 import type { Down, Log, NewLife, Unanswered } from '../../src/ports.ts';
 import { answered, type Live, NO_CONNECTION, RedisConnection, type RedisOptions } from './connection.ts';
 import { checkPolicy, type Policy } from './policy.ts';
@@ -43,9 +42,14 @@ export function redisSession(options: RedisOptions & Policy, returned: (life: st
       await Promise.all(lines.map((line) => line.stop()));
     },
     life,
-    run: (...given) => (lines[partitionOf(given[2][0] ?? '', LINES)] as Session).run(...given),
+    run: (life, script, keys, values) => (lines[lineOf(keys[0] ?? '')] as Session).run(life, script, keys, values),
     read: (ask) => first.read(ask),
   };
+}
+
+/** Ids differ at their ends. */
+function lineOf(key: string): number {
+  return (key.charCodeAt(key.length - 1) + key.charCodeAt(key.length - 2)) % LINES || 0;
 }
 
 function redisLine(options: RedisOptions & Policy, returned: (life: string) => void): Session {

@@ -7,7 +7,7 @@ import { jitter } from '../random.ts';
 
 const BATCH_MAX = 2_000;
 /** A send costs as much for each partition in it as for each event, here and at the broker. */
-const LINGER_MS = 5;
+const LINGER_MS = 10;
 /** All of a send may be one partition's, and a broker takes no more than about 1 MB for one (message.max.bytes): key and frame included. */
 const SEND_MAX_BYTES = 800_000;
 const FRAME_BYTES = 150;
