@@ -39,6 +39,7 @@ const fates = {
   OWNER_UNREACHABLE: 'retry',
   // What ends the program, or keeps it from starting.
   CONFIG_INVALID: 'stop',
+  DATA_DIR_INVALID: 'stop',
   STORE_POLICY: 'stop',
   LAYOUT_CHANGED: 'stop',
   TOPICS_INVALID: 'stop',
