@@ -253,7 +253,7 @@ describe('locus', () => {
   });
 
   it('serve tells every fault of the configuration, one a line, and exits 78', async () => {
-    const { exit, out, err } = await locus(['serve'], { HTTP_PORT: 'eighty', DURABILITY: 'journal' });
+    const { exit, out, err } = await locus(['serve'], { HTTP_PORT: 'eighty', DURABILITY: 'journal', REDIS_URL: 'redis://store' });
     expect([exit, out]).toEqual([78, '']);
     const lines = err.trimEnd().split('\n');
     expect(lines.every((line) => line.startsWith('locus: '))).toBe(true);
