@@ -84,5 +84,7 @@ export class LocusError extends Error {
 /** The message of whatever was thrown, its causes after it. */
 export function why(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // A host of several addresses fails once for each, and says nothing itself.
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(why).join('; ');
   return error.cause === undefined ? error.message : `${error.message}: ${why(error.cause)}`;
 }
