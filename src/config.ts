@@ -24,8 +24,19 @@ export type FleetConfig = Settings & { readonly embedded: false; readonly device
 export type EmbeddedConfig = Settings & { readonly embedded: true };
 export type Config = FleetConfig | EmbeddedConfig;
 
-/** Throws one CONFIG_INVALID that names every fault. */
-export function readConfig(env: Environment, machine: Machine = thisMachine()): Config {
+/** How Kafka is reached, and the topics: for commands that need no more. */
+export type KafkaConfig = Pick<FleetConfig, Extract<keyof FleetConfig, `kafka${string}` | `${string}Topic`>>;
+export function readKafkaConfig(env: Environment, machine?: Machine): KafkaConfig {
+  const config = readConfig(env, machine, /^KAFKA_|_TOPIC$/);
+  if (!config.embedded) return config;
+  const it = configFault('KAFKA_BROKERS', 'not set', 'must be set: an embedded program keeps this in a file that it alone may read');
+  throw new LocusError('CONFIG_INVALID', sentence(it), { faults: [it] });
+}
+export const readAdminToken = (env: Environment, machine?: Machine): string | undefined =>
+  readConfig(env, machine, /^ADMIN_TOKEN(_FILE)?$/).adminToken;
+
+/** Throws one CONFIG_INVALID that names every fault, or every one of the variables that `concerns` names: then use no other. */
+export function readConfig(env: Environment, machine: Machine = thisMachine(), concerns = /^/): Config {
   const faults: Fault[] = notYet(env);
   const read = Object.fromEntries(
     Object.entries(variables).map(([key, it]) => [key, readOne(it as Variable<unknown>, env, machine, faults)]),
@@ -33,7 +44,8 @@ export function readConfig(env: Environment, machine: Machine = thisMachine()): 
   const outside = ['KAFKA_BROKERS', 'REDIS_URL', 'LOCK_REDIS_URLS'].filter((it) => given(env, it));
   const found = withDerived(read, env, machine, outside.length === 0);
   faults.push(...together(found, faults, outside));
-  if (faults.length > 0) throw new LocusError('CONFIG_INVALID', faults.map(sentence).join('\n'), { faults });
+  const told = faults.filter(({ field }) => concerns.test(field));
+  if (told.length > 0) throw new LocusError('CONFIG_INVALID', told.map(sentence).join('\n'), { faults: told });
   return { ...found, embedded: outside.length === 0 } as Config; // `together` refuses what is required and absent
 }
 

@@ -86,5 +86,7 @@ export function why(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // A host of several addresses fails once for each, and says nothing itself.
   if (error instanceof AggregateError && error.message === '') return error.errors.map(why).join('; ');
-  return error.cause === undefined ? error.message : `${error.message}: ${why(error.cause)}`;
+  const cause = error.cause === undefined ? '' : why(error.cause);
+  // Some libraries wrap an error in one that says the same.
+  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }

@@ -25,7 +25,7 @@ import { redisRegistry } from '../infra/redis/registry.ts';
 import { redisStateStore } from '../infra/redis/state-store.ts';
 import { type Bound, bind } from './actor.ts';
 import { every, systemClock } from './clock.ts';
-import type { Config, EmbeddedConfig, FleetConfig } from './config.ts';
+import type { Config, EmbeddedConfig, FleetConfig, KafkaConfig } from './config.ts';
 import { LocusError, why } from './errors.ts';
 import type { Log, StateStore } from './ports.ts';
 import { systemRandom } from './random.ts';
@@ -94,7 +94,9 @@ async function start(config: Config, watch: Telemetry, fatal: (why: string) => v
   await waiters.start(notices);
   const http = await startHttp({ host: config.httpHost, port: config.httpPort, desk: front, log });
   log.info({ http: http.url, admin: admin.url, partitions, group: config.kafkaGroupId }, 'serving');
-  if (config.embedded) process.stderr.write(welcome({ http: http.url, admin: admin.url, device: on.deviceUrl, dataDir: config.dataDir }));
+  // It shows how to use a cash machine: whoever brings actors of their own knows better.
+  if (config.embedded && given === undefined)
+    process.stderr.write(welcome({ http: http.url, admin: admin.url, device: on.deviceUrl, dataDir: config.dataDir }));
   return {
     async stop() {
       await replica.drain();
@@ -109,6 +111,13 @@ async function start(config: Config, watch: Telemetry, fatal: (why: string) => v
 const cashLocations = (url: string, log: Log): Bound =>
   bind(CashLocation, { dispenseCash: gatewayHandlers({ url, clock: systemClock, log, timeoutMs: REQUEST_MS }) });
 
+export const kafkaOf = (config: KafkaConfig, log: Log) => ({
+  brokers: config.kafkaBrokers,
+  clientId: config.kafkaClientId,
+  log,
+  clock: systemClock,
+});
+
 /** What a replica stands on. */
 type Parts = 'store' | 'registry' | 'notices' | 'leaseStore' | 'writer' | 'partitions' | 'commandLog';
 type Backing = { readonly parts: Pick<ReplicaOptions, Parts>; readonly deviceUrl: string; stop(): Promise<void> };
@@ -116,7 +125,7 @@ type Backing = { readonly parts: Pick<ReplicaOptions, Parts>; readonly deviceUrl
 /** Kafka and Redis, shared with other replicas. */
 async function fleet(config: FleetConfig, log: Log): Promise<Backing> {
   const common = { clock: systemClock, random: systemRandom, log };
-  const kafka = { brokers: config.kafkaBrokers, clientId: config.kafkaClientId, log, clock: systemClock };
+  const kafka = kafkaOf(config, log);
   const { commandsTopic, eventsTopic, deadLettersTopic, redisUrl: url, replicaId, sessionTimeoutMs, kafkaGroupId: groupId } = config;
   const store = redisStateStore({ ...common, url, policy: config.durability === 'relaxed' ? 'relaxed' : 'durable' });
   if (config.durability === 'relaxed') log.warn({}, 'DURABILITY=relaxed: what is acknowledged may be lost with the machine');

@@ -1,7 +1,7 @@
 /**
  * Prints the books of a fleet and exits 1 when anything does not add up. Reads only the topics and the device's journal.
  *
- * `node dist/infra/dev/books-run.js --brokers B --commands T --events T --dead-letters T --journal FILE --redelivered N`
+ * `node dist/infra/dev/books-run.js --brokers B --commands T --events T --dead-letters T --journal FILE --redelivered N [--json]`
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -16,7 +16,7 @@ const row = (name: string, figure: string | number) => say(`  ${name.padEnd(22)}
 async function main(): Promise<number> {
   const string = { type: 'string' } as const;
   const options = { brokers: string, commands: string, events: string, 'dead-letters': string, journal: string, redelivered: string };
-  const { values } = parseArgs({ options });
+  const { values } = parseArgs({ options: { ...options, json: { type: 'boolean' } } });
   const named = (name: keyof typeof options): string => {
     const value = values[name];
     if (value === undefined) throw new Error(`--${name} is missing`);
@@ -26,7 +26,8 @@ async function main(): Promise<number> {
   const [commands = [], events = [], deadLetters = []] = await readTopics(named('brokers'), topics);
   const journal = readFileSync(named('journal'), 'utf8');
   const books = booksOf({ commands, events, deadLetters, journal, redelivered: Number(named('redelivered')) });
-  print(books);
+  if (values.json) say(JSON.stringify(books));
+  else print(books);
   return books.faults.length === 0 && books.recovered > 0 && books.redelivered > 0 ? 0 : 1;
 }
 

@@ -19,7 +19,9 @@ const BACKLOG_MIN = 6_000;
 const STILL_MS = 90_000;
 const TICK_MS = 50;
 
-const say = (line: string) => process.stdout.write(`${line}\n`);
+/** With --json standard output holds the books and nothing else. */
+const isJson = process.argv.includes('--json');
+const say = (line: string) => (isJson ? process.stderr : process.stdout).write(`${line}\n`);
 const tell = (what: string) => say(`→ ${new Date().toISOString().slice(11, 23)} ${what}`);
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -177,7 +179,16 @@ function progress({ load, watch, replicas }: Show): void {
 function books({ env, gateway, redelivered }: Show): Promise<number> {
   const program = fileURLToPath(new URL('./books-run.js', import.meta.url));
   const topics = ['--commands', env.COMMANDS_TOPIC, '--events', env.EVENTS_TOPIC, '--dead-letters', env.DEAD_LETTERS_TOPIC];
-  const args = ['--brokers', env.KAFKA_BROKERS, ...topics, '--journal', gateway.journal, '--redelivered', String(redelivered)];
+  const args = [
+    '--brokers',
+    env.KAFKA_BROKERS,
+    ...topics,
+    '--journal',
+    gateway.journal,
+    '--redelivered',
+    String(redelivered),
+    ...(isJson ? ['--json'] : []),
+  ];
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [program, ...(args as string[])], { stdio: 'inherit' });
     child.once('exit', (code) => resolve(code ?? 1));
