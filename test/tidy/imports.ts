@@ -30,7 +30,8 @@ const isLocal = (specifier: string): boolean => specifier.startsWith('.');
 const resolved = (from: string, specifier: string): string => posix.join(posix.dirname(from), specifier);
 
 const MESSAGE = ['src/message/', 'src/errors.ts'];
-const TOP = ['src/main.ts', 'src/cli.ts'];
+/** What runs, and what a package of it offers to others: they alone know everybody. */
+const TOP = ['src/main.ts', 'src/cli.ts', 'src/locus.ts'];
 /** What the command line is made of: it speaks to replicas over HTTP and knows only the ground. */
 const CLI = 'src/cli/';
 
