@@ -13,20 +13,44 @@ const thisMachine = (): Machine => ({ hostName: hostname(), readFile: (path) => 
 
 type Name = keyof typeof variables;
 type Found = { readonly [K in Name]: (typeof variables)[K] extends Variable<infer T> ? T | undefined : never };
-export type Config = { readonly [K in Exclude<Name, 'adminToken'>]-?: Exclude<Found[K], undefined> } & Pick<Found, 'adminToken'>;
+/** What the embedded mode does without. */
+type Outside = 'kafkaBrokers' | 'redisUrl' | 'lockRedisUrls';
+type Optional = 'adminToken' | 'deviceUrl';
+type Settings = { readonly [K in Exclude<Name, Outside | Optional>]-?: Exclude<Found[K], undefined> } & Pick<Found, Optional>;
+export type FleetConfig = Settings & { readonly embedded: false; readonly deviceUrl: string } & {
+  readonly [K in Outside]: Exclude<Found[K], undefined>;
+};
+/** `deviceUrl` undefined: a simulated device inside the process. */
+export type EmbeddedConfig = Settings & { readonly embedded: true };
+export type Config = FleetConfig | EmbeddedConfig;
 
-/** Throws one CONFIG_INVALID that names every fault. */
-export function readConfig(env: Environment, machine: Machine = thisMachine()): Config {
+/** How Kafka is reached, and the topics: for commands that need no more. */
+export type KafkaConfig = Pick<FleetConfig, Extract<keyof FleetConfig, `kafka${string}` | `${string}Topic`>>;
+export function readKafkaConfig(env: Environment, machine?: Machine): KafkaConfig {
+  const config = readConfig(env, machine, /^KAFKA_|_TOPIC$/);
+  if (!config.embedded) return config;
+  const it = configFault('KAFKA_BROKERS', 'not set', 'must be set: an embedded program keeps this in a file that it alone may read');
+  throw new LocusError('CONFIG_INVALID', sentence(it), { faults: [it] });
+}
+export const readAdminToken = (env: Environment, machine?: Machine): string | undefined =>
+  readConfig(env, machine, /^ADMIN_TOKEN(_FILE)?$/).adminToken;
+
+/** Throws one CONFIG_INVALID that names every fault, or every one of the variables that `concerns` names: then use no other. */
+export function readConfig(env: Environment, machine: Machine = thisMachine(), concerns = /^/): Config {
   const faults: Fault[] = notYet(env);
   const read = Object.fromEntries(
     Object.entries(variables).map(([key, it]) => [key, readOne(it as Variable<unknown>, env, machine, faults)]),
   ) as Found;
-  const found = withDerived(read, env, machine);
-  faults.push(...together(found, faults));
-  if (faults.length > 0) throw new LocusError('CONFIG_INVALID', faults.map(sentence).join('\n'), { faults });
-  return found as Config; // `together` refuses what is required and absent
+  const outside = ['KAFKA_BROKERS', 'REDIS_URL', 'LOCK_REDIS_URLS'].filter((it) => given(env, it));
+  const found = withDerived(read, env, machine, outside.length === 0);
+  faults.push(...together(found, faults, outside));
+  const told = faults.filter(({ field }) => concerns.test(field));
+  if (told.length > 0) throw new LocusError('CONFIG_INVALID', told.map(sentence).join('\n'), { faults: told });
+  return { ...found, embedded: outside.length === 0 } as Config; // `together` refuses what is required and absent
 }
 
+/** Where `locus device` listens unless told otherwise. */
+const LOCUS_DEVICE = 'http://127.0.0.1:7070';
 const HIDDEN = '(a secret, not shown)';
 const configFault = (field: string, value: string, rule: string): Fault => ({ code: 'CONFIG_INVALID', field, value, rule });
 
@@ -62,7 +86,7 @@ function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faul
   return undefined;
 }
 
-function withDerived(found: Found, env: Environment, machine: Machine): Found {
+function withDerived(found: Found, env: Environment, machine: Machine, embedded: boolean): Found {
   const { adminHost, adminPort, redisUrl } = found;
   const open = adminHost !== undefined && adminPort !== undefined && !/^(0\.0\.0\.0|::)$/.test(adminHost);
   const adminUrl = open ? `http://${adminHost.includes(':') ? `[${adminHost}]` : adminHost}:${adminPort}` : undefined;
@@ -71,6 +95,7 @@ function withDerived(found: Found, env: Environment, machine: Machine): Found {
     ...found,
     replicaId: found.replicaId ?? (given(env, 'REPLICA_ID') ? undefined : machine.hostName),
     advertiseUrl: found.advertiseUrl ?? adminUrl,
+    deviceUrl: found.deviceUrl ?? (embedded || given(env, 'DEVICE_URL') ? undefined : LOCUS_DEVICE),
     lockRedisUrls: found.lockRedisUrls ?? relaxedLocks,
   };
 }
@@ -80,7 +105,7 @@ const given = (env: Environment, key: string): boolean => Boolean(env[key]?.trim
 type Say = (bad: boolean, name: Name, value: unknown, rule: string) => void;
 
 /** Rules over several variables. What is absent because its own reading failed has been told already. */
-function together(it: Found, told: readonly Fault[]): Fault[] {
+function together(it: Found, told: readonly Fault[], outside: readonly string[]): Fault[] {
   const faults: Fault[] = [];
   const say: Say = (bad, name, value, rule) => {
     const { name: field, secret } = variables[name] as Variable<unknown>;
@@ -88,14 +113,15 @@ function together(it: Found, told: readonly Fault[]): Fault[] {
     const text = value === undefined ? 'not set' : secret ? HIDDEN : shown(value);
     if (bad && !known) faults.push(configFault(field, text, rule));
   };
-  stores(it, say);
+  if (outside.length > 0) stores(it, say, outside);
+  topics(it, say);
   addresses(it, say);
   times(it, say);
   return faults;
 }
 
-function stores(it: Found, say: Say): void {
-  const needed = 'must be set: the embedded mode that does without Kafka and Redis is not there yet';
+function stores(it: Found, say: Say, outside: readonly string[]): void {
+  const needed = `must be set, because ${outside.join(' and ')} is: only with none of them does the program run embedded`;
   say(it.kafkaBrokers === undefined, 'kafkaBrokers', undefined, needed);
   say(it.redisUrl === undefined, 'redisUrl', undefined, needed);
 
@@ -107,7 +133,9 @@ function stores(it: Found, say: Say): void {
   say(locks !== undefined && servers.length % 2 === 0, 'lockRedisUrls', locks, `must be an odd number, not ${servers.length}: ${apart}`);
   say(new Set(servers).size < servers.length, 'lockRedisUrls', locks, 'must not name one server twice: its two votes are one');
   say(shared, 'lockRedisUrls', locks, `must not name the server of REDIS_URL: ${apart}`);
+}
 
+function topics(it: Found, say: Say): void {
   say(it.eventsTopic !== undefined && it.eventsTopic === it.commandsTopic, 'eventsTopic', it.eventsTopic, 'must not be COMMANDS_TOPIC');
   const taken = it.deadLettersTopic !== undefined && [it.commandsTopic, it.eventsTopic].includes(it.deadLettersTopic);
   say(taken, 'deadLettersTopic', it.deadLettersTopic, 'must be neither COMMANDS_TOPIC nor EVENTS_TOPIC');

@@ -39,6 +39,7 @@ const fates = {
   OWNER_UNREACHABLE: 'retry',
   // What ends the program, or keeps it from starting.
   CONFIG_INVALID: 'stop',
+  DATA_DIR_INVALID: 'stop',
   STORE_POLICY: 'stop',
   LAYOUT_CHANGED: 'stop',
   TOPICS_INVALID: 'stop',
@@ -83,5 +84,9 @@ export class LocusError extends Error {
 /** The message of whatever was thrown, its causes after it. */
 export function why(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${why(error.cause)}`;
+  // A host of several addresses fails once for each, and says nothing itself.
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(why).join('; ');
+  const cause = error.cause === undefined ? '' : why(error.cause);
+  // Some libraries wrap an error in one that says the same.
+  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }

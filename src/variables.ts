@@ -76,7 +76,12 @@ export function server(url: string): string {
 
 /** Every variable, in the order in which the documentation lists them. */
 export const variables = {
-  kafkaBrokers: variable('KAFKA_BROKERS', brokers, {}, 'Kafka brokers to start from, host:port, several separated by commas.'),
+  kafkaBrokers: variable(
+    'KAFKA_BROKERS',
+    brokers,
+    { derived: 'none: without it and REDIS_URL the program runs embedded, alone, in one file' },
+    'Kafka brokers to start from, host:port, several separated by commas.',
+  ),
   kafkaClientId: variable('KAFKA_CLIENT_ID', name, { fallback: 'locus' }, 'How this program names itself in broker logs and quotas.'),
   kafkaGroupId: variable(
     'KAFKA_GROUP_ID',
@@ -84,11 +89,16 @@ export const variables = {
     { fallback: 'locus' },
     'Consumer group of the fleet; replicas share work within one group.',
   ),
-  redisUrl: variable('REDIS_URL', redisUrl, { secret: true }, 'The state store: one Redis master, durable as DURABILITY demands.'),
+  redisUrl: variable(
+    'REDIS_URL',
+    redisUrl,
+    { secret: true, derived: 'none: see KAFKA_BROKERS' },
+    'The state store: one Redis master, durable as DURABILITY demands.',
+  ),
   lockRedisUrls: variable(
     'LOCK_REDIS_URLS',
     redisUrls,
-    { secret: true, derived: 'REDIS_URL under DURABILITY=relaxed, else required' },
+    { secret: true, derived: 'none when embedded, REDIS_URL under DURABILITY=relaxed, else required' },
     'Redis nodes that hold the leases: an odd number, none of them the store, so that lease traffic never touches its log.',
   ),
   durability: variable(
@@ -100,8 +110,14 @@ export const variables = {
   deviceUrl: variable(
     'DEVICE_URL',
     httpUrl,
-    { fallback: 'http://127.0.0.1:7070' },
-    'The device gateway that dispenses; the default is where `locus device` listens.',
+    { derived: 'http://127.0.0.1:7070, where `locus device` listens; embedded: a simulated one in the process' },
+    'The device gateway that dispenses.',
+  ),
+  dataDir: variable(
+    'DATA_DIR',
+    matching(/^[^\0]{1,4096}$/, 'must be the path of a folder'),
+    { fallback: './data' },
+    'Where the embedded mode keeps its file and the journal of its simulated device, for one process at a time.',
   ),
   httpHost: variable(
     'HTTP_HOST',

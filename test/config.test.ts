@@ -1,6 +1,6 @@
 /** The configuration tells every fault at once, in words an operator can act on, and never a secret. */
 import { describe, expect, it } from 'vitest';
-import { environment, readConfig } from '../src/config.ts';
+import { environment, readAdminToken, readConfig, readKafkaConfig } from '../src/config.ts';
 import { LocusError } from '../src/errors.ts';
 import { variables } from '../src/variables.ts';
 
@@ -33,6 +33,7 @@ const faults = (env: Record<string, string | undefined> = {}) => faultsOf({ ...e
 describe('configuration', () => {
   it('needs Kafka, the store and the lock nodes, and has a default for all else', () => {
     expect(read()).toEqual({
+      embedded: false,
       kafkaBrokers: ['k1:9092'],
       kafkaClientId: 'locus',
       kafkaGroupId: 'locus',
@@ -40,6 +41,7 @@ describe('configuration', () => {
       lockRedisUrls: ['redis://l1:6379', 'redis://l2:6379', 'redis://l3:6379'],
       durability: 'store',
       deviceUrl: 'http://127.0.0.1:7070',
+      dataDir: './data',
       httpHost: '127.0.0.1',
       httpPort: 8080,
       adminHost: '127.0.0.1',
@@ -67,12 +69,28 @@ describe('configuration', () => {
     });
   });
 
-  it('says of an empty environment that embedded mode is not there yet', () => {
-    expect(faultsOf({})).toEqual([
-      'KAFKA_BROKERS=not set: must be set: the embedded mode that does without Kafka and Redis is not there yet',
-      'REDIS_URL=not set: must be set: the embedded mode that does without Kafka and Redis is not there yet',
-      expect.stringContaining('LOCK_REDIS_URLS=not set: must be set under DURABILITY=store'),
-    ]);
+  it('runs embedded when nothing is configured, with a device of its own unless one is named', () => {
+    expect(readConfig({}, machine)).toMatchObject({ embedded: true, dataDir: './data', deviceUrl: undefined, httpPort: 8080 });
+    expect(readConfig({ DEVICE_URL: 'http://device:7070', DATA_DIR: '/var/lib/locus' }, machine)).toMatchObject({
+      embedded: true,
+      dataDir: '/var/lib/locus',
+      deviceUrl: 'http://device:7070',
+    });
+  });
+
+  it.each<[string, Record<string, string>, readonly string[]]>([
+    ['Kafka', { KAFKA_BROKERS: 'k1:9092', DURABILITY: 'relaxed' }, ['REDIS_URL=not set: must be set, because KAFKA_BROKERS is']],
+    ['the store', { REDIS_URL: 'redis://store', DURABILITY: 'relaxed' }, ['KAFKA_BROKERS=not set: must be set, because REDIS_URL is']],
+    [
+      'the lock nodes',
+      { LOCK_REDIS_URLS: 'redis://l1' },
+      ['KAFKA_BROKERS=not set: must be set, because LOCK_REDIS_URLS is', 'REDIS_URL=not set: must be set, because LOCK_REDIS_URLS is'],
+    ],
+    ['a secret in a file', { REDIS_URL_FILE: '/run/absent' }, ['REDIS_URL_FILE', 'KAFKA_BROKERS=not set', 'LOCK_REDIS_URLS=not set']],
+  ])('does not run embedded when only %s is configured, and names what is missing', (_, env, told) => {
+    const found = faultsOf(env);
+    expect(found).toHaveLength(told.length);
+    for (const [n, text] of told.entries()) expect(found[n]).toContain(text);
   });
 
   it('tells all faults at once', () => {
@@ -138,7 +156,7 @@ describe('configuration', () => {
 
   it('lets the store hold the leases only when relaxed', () => {
     const relaxed = { ...enough, DURABILITY: 'relaxed', LOCK_REDIS_URLS: '' };
-    expect(readConfig(relaxed, machine).lockRedisUrls).toEqual(['redis://store:6379']);
+    expect(readConfig(relaxed, machine)).toMatchObject({ lockRedisUrls: ['redis://store:6379'] });
   });
 
   it('opens the admin port beyond loopback with a token and an address that others can reach', () => {
@@ -155,6 +173,16 @@ describe('configuration', () => {
 
   it('takes an empty variable as one that is not set', () => {
     expect(read({ HTTP_PORT: '', ADMIN_TOKEN: ' ' })).toMatchObject({ httpPort: 8080, adminToken: undefined });
+  });
+
+  it('hands out a part of it without judging the rest', () => {
+    const kafka = { KAFKA_BROKERS: 'k1:9092', EVENTS_TOPIC: 'bank.events', HTTP_PORT: 'eighty' };
+    expect(readKafkaConfig(kafka, machine)).toMatchObject({ kafkaBrokers: ['k1:9092'], eventsTopic: 'bank.events', kafkaGroupId: 'locus' });
+    expect(() => readKafkaConfig({ ...kafka, EVENTS_TOPIC: 'a b' }, machine)).toThrow(/^EVENTS_TOPIC is "a b": [^\n]+$/);
+    expect(() => readKafkaConfig({}, machine)).toThrow(/^KAFKA_BROKERS is not set: [^\n]+$/);
+    expect(readAdminToken({ ADMIN_TOKEN_FILE: '/run/token' }, machine)).toBe('a-token-of-enough-length');
+    expect(readAdminToken({}, machine)).toBeUndefined();
+    expect(() => readAdminToken({ ADMIN_TOKEN: 'short' }, machine)).toThrow(/^ADMIN_TOKEN is \(a secret, not shown\): [^\n]+$/);
   });
 
   it('describes every variable in one sentence or two on one line', () => {
