@@ -98,7 +98,7 @@ const serve = () =>
 function variablesHelp(): string {
   const lines = Object.values(variables).map((it) => {
     const standard = it.fallback ?? it.derived ?? 'required';
-    const file = it.secret ? `; or the file that ${it.name}_FILE names` : '';
+    const file = it.secret || it.file ? `; or the file that ${it.name}_FILE names` : '';
     return `  ${it.name} (${standard}${file})\n      ${it.what}`;
   });
   return `\nEnvironment:\n${lines.join('\n')}`;

@@ -13,18 +13,23 @@ const thisMachine = (): Machine => ({ hostName: hostname(), readFile: (path) => 
 
 type Name = keyof typeof variables;
 type Found = { readonly [K in Name]: (typeof variables)[K] extends Variable<infer T> ? T | undefined : never };
-export type Config = { readonly [K in Exclude<Name, 'adminToken'>]-?: Exclude<Found[K], undefined> } & Pick<Found, 'adminToken'>;
+type Optional = 'adminToken' | 'kafkaSslCa' | 'kafkaSaslMechanism' | 'kafkaSaslUsername' | 'kafkaSaslPassword' | 'redisSslCa';
+export type Config = { readonly [K in Exclude<Name, Optional>]-?: Exclude<Found[K], undefined> } & Pick<Found, Optional> & {
+    /** Where a value was read that came from a file, by its variable: what to tell about a value that others refuse. */
+    readonly origins: Readonly<Record<string, string>>;
+  };
 
 /** Throws one CONFIG_INVALID that names every fault. */
 export function readConfig(env: Environment, machine: Machine = thisMachine()): Config {
   const faults: Fault[] = notYet(env);
+  const origins: Record<string, string> = {};
   const read = Object.fromEntries(
-    Object.entries(variables).map(([key, it]) => [key, readOne(it as Variable<unknown>, env, machine, faults)]),
+    Object.entries(variables).map(([key, it]) => [key, readOne(it as Variable<unknown>, env, machine, faults, origins)]),
   ) as Found;
   const found = withDerived(read, env, machine);
   faults.push(...together(found, faults));
   if (faults.length > 0) throw new LocusError('CONFIG_INVALID', faults.map(sentence).join('\n'), { faults });
-  return found as Config; // `together` refuses what is required and absent
+  return { ...found, origins } as Config; // `together` refuses what is required and absent
 }
 
 const HIDDEN = '(a secret, not shown)';
@@ -33,24 +38,28 @@ const configFault = (field: string, value: string, rule: string): Fault => ({ co
 /** Variables of the contract that this version cannot honour: to ignore them would be to lie. */
 function notYet(env: Environment): Fault[] {
   return Object.entries(env)
-    .filter(([key, value]) => value && (/^KAFKA_(SSL|SASL)/.test(key) || key === 'BULK_TOPIC'))
-    .map(([key]) =>
-      configFault(key, 'set', key === 'BULK_TOPIC' ? 'the bulk lane is not there yet' : 'TLS and SASL to Kafka are not there yet'),
-    );
+    .filter(([key, value]) => value && key === 'BULK_TOPIC')
+    .map(([key]) => configFault(key, 'set', 'the bulk lane is not there yet'));
 }
 
-function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faults: Fault[]): unknown {
+function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faults: Fault[], origins: Record<string, string>): unknown {
+  const named = `${it.name}_FILE`;
   let text = env[it.name]?.trim() || undefined;
-  const file = it.secret === undefined ? undefined : env[`${it.name}_FILE`] || undefined;
+  let file = it.secret || it.file ? env[named] || undefined : undefined;
   if (text !== undefined && file !== undefined) {
-    faults.push(configFault(`${it.name}_FILE`, shown(file), `set either ${it.name} or ${it.name}_FILE, not both`));
+    faults.push(configFault(named, shown(file), `set either ${it.name} or ${named}, not both`));
     return undefined;
   }
+  const isPath = it.file === 'path' && text !== undefined && !text.includes('-----BEGIN');
+  const field = isPath ? it.name : named;
+  if (isPath) file = text;
   if (file !== undefined) {
+    origins[it.name] = `${field}=${file}`;
     try {
-      text = machine.readFile(file).trim();
+      // Written with a line break at its end by most editors and by `echo`; no other character is ours to drop.
+      text = machine.readFile(file).replace(/[\r\n]+$/, '');
     } catch (error) {
-      faults.push(configFault(`${it.name}_FILE`, shown(file), `must name a file that can be read (${(error as Error).message})`));
+      faults.push(configFault(field, shown(file), `must name a file that can be read (${(error as Error).message})`));
       return undefined;
     }
   }
@@ -58,7 +67,9 @@ function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faul
   if (given === undefined) return undefined;
   const value = it.read(given);
   if (!isBroken(value)) return value;
-  faults.push(configFault(it.name, it.secret ? HIDDEN : shown(given), value.rule));
+  // What a file holds is not shown either: it may be the wrong file, such as a private key.
+  if (file !== undefined) faults.push(configFault(field, shown(file), `its content ${value.rule}`));
+  else faults.push(configFault(it.name, it.secret || it.file ? HIDDEN : shown(given), value.rule));
   return undefined;
 }
 
@@ -83,12 +94,13 @@ type Say = (bad: boolean, name: Name, value: unknown, rule: string) => void;
 function together(it: Found, told: readonly Fault[]): Fault[] {
   const faults: Fault[] = [];
   const say: Say = (bad, name, value, rule) => {
-    const { name: field, secret } = variables[name] as Variable<unknown>;
+    const { name: field, secret, file } = variables[name] as Variable<unknown>;
     const known = [...told, ...faults].some((fault) => fault.field === field || fault.field === `${field}_FILE`);
-    const text = value === undefined ? 'not set' : secret ? HIDDEN : shown(value);
+    const text = value === undefined ? 'not set' : secret ? HIDDEN : file ? 'set' : shown(value);
     if (bad && !known) faults.push(configFault(field, text, rule));
   };
   stores(it, say);
+  links(it, say);
   addresses(it, say);
   times(it, say);
   return faults;
@@ -111,6 +123,18 @@ function stores(it: Found, say: Say): void {
   say(it.eventsTopic !== undefined && it.eventsTopic === it.commandsTopic, 'eventsTopic', it.eventsTopic, 'must not be COMMANDS_TOPIC');
   const taken = it.deadLettersTopic !== undefined && [it.commandsTopic, it.eventsTopic].includes(it.deadLettersTopic);
   say(taken, 'deadLettersTopic', it.deadLettersTopic, 'must be neither COMMANDS_TOPIC nor EVENTS_TOPIC');
+}
+
+function links(it: Found, say: Say): void {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: user, kafkaSaslPassword: password, kafkaSslCa, redisSslCa } = it;
+  say(kafkaSslCa !== undefined && it.kafkaSsl === false, 'kafkaSslCa', kafkaSslCa, 'is of no use without KAFKA_SSL=true');
+  const half = mechanism === undefined && (user !== undefined || password !== undefined);
+  const names = 'PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512';
+  say(half, 'kafkaSaslMechanism', mechanism, `must be set with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD: ${names}`);
+  say(mechanism !== undefined && user === undefined, 'kafkaSaslUsername', user, 'must be set with KAFKA_SASL_MECHANISM');
+  say(mechanism !== undefined && password === undefined, 'kafkaSaslPassword', password, 'must be set with KAFKA_SASL_MECHANISM');
+  const secure = [it.redisUrl, ...(it.lockRedisUrls ?? [])].some((url) => url?.startsWith('rediss:'));
+  say(redisSslCa !== undefined && !secure, 'redisSslCa', redisSslCa, 'is of no use without rediss:// in REDIS_URL or LOCK_REDIS_URLS');
 }
 
 function addresses(it: Found, say: Say): void {

@@ -7,6 +7,7 @@ import { httpPeers } from '../infra/http/peers.ts';
 import { startHttp } from '../infra/http/server.ts';
 import { kafkaCommandLog } from '../infra/kafka/consumer.ts';
 import { kafkaWriter } from '../infra/kafka/producer.ts';
+import { checkRights } from '../infra/kafka/rights.ts';
 import { ensureTopics } from '../infra/kafka/topics.ts';
 import { redisLeaseStore } from '../infra/redis/lease-store.ts';
 import { redisNotices } from '../infra/redis/notices.ts';
@@ -58,13 +59,16 @@ async function start(
 ) {
   const { log } = watch;
   const common = { clock: systemClock, random: systemRandom, log };
-  const store = redisStateStore({ ...common, url: config.redisUrl, policy: config.durability === 'relaxed' ? 'relaxed' : 'durable' });
+  const redis = { ...common, ...redisOf(config) };
+  const store = redisStateStore({ ...redis, url: config.redisUrl, policy: config.durability === 'relaxed' ? 'relaxed' : 'durable' });
+  const leaseStore = redisLeaseStore({ ...redis, urls: config.lockRedisUrls });
   if (config.durability === 'relaxed') log.warn({}, 'DURABILITY=relaxed: what is acknowledged may be lost with the machine');
-  await store.start();
-  const partitions = await layout(config, log, store);
-  const registry = redisRegistry({ ...common, url: config.redisUrl });
-  const notices = redisNotices({ ...common, url: config.redisUrl });
-  const replica = new Replica({ ...replicaOptions(config, watch, partitions, bound), store, registry, notices, fatal });
+  const [found] = await allOf([topics(config, log), store.start(), leaseStore.start()]);
+  const partitions = await layout(config, found, store);
+  const registry = redisRegistry({ ...redis, url: config.redisUrl });
+  const notices = redisNotices({ ...redis, url: config.redisUrl });
+  const ports = { store, leaseStore, registry, notices };
+  const replica = new Replica({ ...replicaOptions(config, watch, partitions, bound), ...ports, fatal });
   watch.watch({
     active: () => replica.router.size,
     mailboxDepth: () => replica.router.waiting().depth,
@@ -103,13 +107,47 @@ async function start(
 const cashLocations = (config: Config, log: Log): Bound =>
   bind(CashLocation, { dispenseCash: gatewayHandlers({ url: config.deviceUrl, clock: systemClock, log, timeoutMs: REQUEST_MS }) });
 
-const kafkaOf = (config: Config, log: Log) => ({ brokers: config.kafkaBrokers, clientId: config.kafkaClientId, log, clock: systemClock });
+/** How to tell of a value: by its variable, and by the file if it was read from one. */
+const namedBy = (config: Config) => (variable: string) => config.origins[variable] ?? variable;
+const redisOf = (config: Config) => ({ ca: config.redisSslCa, named: namedBy(config) });
 
-/** Topics as they must be; their partition count is the one the store was filled with, or the program does not start. */
-async function layout(config: Config, log: Log, store: StateStore): Promise<number> {
-  const { commandsTopic, eventsTopic, deadLettersTopic, commandsPartitions } = config;
-  const topics = { commands: [commandsTopic], events: eventsTopic, deadLetters: deadLettersTopic, partitions: commandsPartitions };
-  const partitions = await ensureTopics({ ...kafkaOf(config, log), ...topics });
+function kafkaOf(config: Config, log: Log) {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username, kafkaSaslPassword: password } = config;
+  const known = mechanism !== undefined && username !== undefined && password !== undefined;
+  return {
+    brokers: config.kafkaBrokers,
+    clientId: config.kafkaClientId,
+    tls: config.kafkaSsl ? { ca: config.kafkaSslCa } : undefined,
+    sasl: known ? { mechanism, username, password } : undefined,
+    named: namedBy(config),
+    log,
+    clock: systemClock,
+  };
+}
+
+/** Topics as they must be, and the right to use them; answers how many partitions the lanes have. */
+async function topics(config: Config, log: Log): Promise<number> {
+  const { commandsTopic, eventsTopic, deadLettersTopic, commandsPartitions, kafkaGroupId: groupId } = config;
+  if (config.kafkaSaslMechanism === 'PLAIN' && !config.kafkaSsl)
+    log.warn({}, 'KAFKA_SASL_MECHANISM=PLAIN without KAFKA_SSL=true: the password crosses the network in clear');
+  const named = { commands: [commandsTopic], events: eventsTopic, deadLetters: deadLettersTopic };
+  await checkRights({ ...kafkaOf(config, log), ...named, groupId });
+  return ensureTopics({ ...kafkaOf(config, log), ...named, partitions: commandsPartitions });
+}
+
+/** Waits for all: what must be changed before a start is told at once, not one start after the other. */
+async function allOf<const T extends readonly unknown[]>(all: { readonly [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  const ended = await Promise.allSettled(all);
+  const failed = ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  const [first, ...others] = failed.filter((error): error is LocusError => error instanceof LocusError && error.fate === 'stop');
+  if (first === undefined && failed.length > 0) throw failed[0];
+  if (first === undefined) return Promise.all(all) as unknown as Promise<T>;
+  const faults = [first, ...others].flatMap((error) => error.faults);
+  throw others.length === 0 ? first : new LocusError(first.code, [first, ...others].map(why).join('; '), { faults });
+}
+
+/** The partition count is the one the store was filled with, or the program does not start. */
+async function layout({ commandsTopic }: Config, partitions: number, store: StateStore): Promise<number> {
   const recorded = await store.layout('partitions', partitions);
   if (recorded === partitions) return partitions;
   const said = `${commandsTopic} has ${partitions} partitions, the store was filled with ${recorded}`;
@@ -124,7 +162,6 @@ function replicaOptions(config: Config, { log, meters, leaseMargin }: Telemetry,
     ...common,
     meters,
     marginMs: leaseMargin,
-    leaseStore: redisLeaseStore({ ...common, urls: config.lockRedisUrls }),
     writer: kafkaWriter({ ...kafka, eventsTopic: config.eventsTopic, deadLettersTopic: config.deadLettersTopic }),
     definitions: definitions(bound),
     limits: config,

@@ -124,6 +124,7 @@ export function install(): void {
   guardIdleTimer(require('kafkajs/src/network/requestQueue/index.js').prototype);
   noteProduce(require('kafkajs/src/broker/index.js').prototype);
   quicken(require('kafkajs/src/protocol/encoder.js'));
+  goOnUnauthenticated(require('kafkajs/src/broker/saslAuthenticator/index.js').prototype);
   installed = true;
 }
 
@@ -142,5 +143,17 @@ function noteProduce(broker: RawBroker): void {
     for (const { partitions } of it.topicData)
       for (const { messages } of partitions) if (messages[0] !== undefined) handedOver.add(messages[0]);
     return produce.call(this, it);
+  };
+}
+
+/** A password that was changed at the brokers would end reading for ever: kafkajs never tries that error again, and it may be changed back. */
+function goOnUnauthenticated(authenticator: { authenticate(): Promise<void> }): void {
+  const authenticate = authenticator.authenticate;
+  authenticator.authenticate = async function () {
+    try {
+      await authenticate.call(this);
+    } catch (error) {
+      throw error instanceof Error ? Object.assign(error, { retriable: true }) : error;
+    }
   };
 }

@@ -1,8 +1,10 @@
 /** The state store's connection and what may be asked through it: each script call ends as an answer or as a named trouble, never as a throw. */
-import { LocusError, why } from '../../src/errors.ts';
+import { type Fault, LocusError, linkRefused, why } from '../../src/errors.ts';
 import type { Down, Log, NewLife, Unanswered } from '../../src/ports.ts';
-import { answered, type Live, NO_CONNECTION, RedisConnection, type RedisOptions } from './connection.ts';
+import { type Live, NO_CONNECTION, RedisConnection, type RedisOptions } from './connection.ts';
 import { checkPolicy, type Policy } from './policy.ts';
+import { answered, databaseOf, forbidden, type Link, rightsFault } from './refusals.ts';
+import { lackingRights, STORE } from './rights.ts';
 import { evaluate, type Incarnation, lifeIn, loadScripts, reload, type ScriptName } from './scripts.ts';
 
 const DOWN: Down = { kind: 'down', why: NO_CONNECTION };
@@ -11,7 +13,7 @@ export type Failure = Down | Unanswered | NewLife;
 /** What a script answered: text, or a list that begins with a word. */
 export type Answer = { readonly kind: 'answer'; readonly value: unknown } | Failure;
 
-export type Session = Pick<RedisConnection<Incarnation>, 'start' | 'stop'> & {
+export type Session = Pick<RedisConnection<Incarnation>, 'start' | 'stop' | 'trouble'> & {
   life(): string | undefined;
   /** Bound to `life`: under another one nothing is sent. */
   run(life: string, script: ScriptName, keys: readonly string[], values: readonly string[]): Promise<Answer>;
@@ -33,7 +35,8 @@ export function redisSession(options: RedisOptions & Policy, returned: (life: st
     } catch (error) {
       if (!answered(error)) return unanswered(live, error);
       if (error.message.startsWith('NOSCRIPT') && !again) return repeat(live, script, keys, values);
-      if (error.message.startsWith('READONLY')) connection.drop(live);
+      // What is lacking is told by the greeting of the next connection, and until then nothing is promised.
+      if (error.message.startsWith('READONLY') || forbidden(error)) connection.drop(live);
       log.error({ script, why: error.message }, 'Redis refused a script');
       return { kind: 'down' as const, why: error.message };
     }
@@ -59,6 +62,7 @@ export function redisSession(options: RedisOptions & Policy, returned: (life: st
   return {
     start: () => connection.start(),
     stop: () => connection.stop(),
+    trouble: () => connection.trouble(),
     life: () => connection.live()?.learned.life,
     async run(life, script, keys, values) {
       const live = connection.sending();
@@ -69,7 +73,8 @@ export function redisSession(options: RedisOptions & Policy, returned: (life: st
   };
 }
 
-async function greet(client: Live<unknown>['client'], policy: Policy, log: Log): Promise<Incarnation> {
+async function greet(client: Live<unknown>['client'], policy: Policy & Link, log: Log): Promise<Incarnation> {
+  const lacking = await lackingRights(client, STORE, databaseOf(policy.url));
   const info = await client.info().catch((error: unknown) => {
     if (answered(error)) return error;
     throw error;
@@ -78,7 +83,14 @@ async function greet(client: Live<unknown>['client'], policy: Policy, log: Log):
   const loaded = life === undefined ? undefined : loadScripts(client, life);
   loaded?.catch(() => {});
   if (typeof info === 'string' && /^loading:1/m.test(info)) throw new LocusError('STORE_DOWN', 'Redis is still loading its log');
-  await checkPolicy(client, info, policy, log);
+  const judged = checkPolicy(client, info, policy, log);
+  if (lacking.length > 0) throw linkRefused([rightsFault(policy, lacking), ...(await judged.then(() => [], faultsOf))]);
+  await judged;
   if (loaded === undefined) throw new LocusError('STORE_DOWN', 'Redis does not say its run_id');
   return loaded;
+}
+
+function faultsOf(error: unknown): readonly Fault[] {
+  if (error instanceof LocusError) return error.faults;
+  throw error;
 }
