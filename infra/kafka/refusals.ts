@@ -77,6 +77,7 @@ export function told(error: unknown, access: KafkaAccess): string {
 
 /** A broker hangs up on a client that speaks otherwise than its listener does, without a word. */
 function hint(error: unknown, { tls, sasl }: KafkaAccess): string {
+  if (/find group coordinator/i.test(why(error))) return ` (perhaps ${principal(sasl)} may not read with its group: see docs/links.md)`;
   if (!/closed connection|ECONNRESET|disconnected before secure|socket hang up|timed? ?out/i.test(why(error))) return '';
   const unset = [...(tls === undefined ? ['KAFKA_SSL=true'] : []), ...(sasl === undefined ? ['KAFKA_SASL_MECHANISM'] : [])];
   return unset.length > 0

@@ -282,6 +282,12 @@ describe('the links', () => {
     await waits;
     expect(await one.load('L8', 'meanwhile')).toBe('done');
 
+    // The broker: a right is taken away, and given back.
+    await kafka.revoke('locus', /--group/);
+    await tells(/^503 not in the consumer group: .*User:locus.*docs\/links\.md/);
+    await kafka.grant('locus');
+    await ready(one);
+
     // The broker: gone, then back with another password, then with the right one.
     await kafka.server.stop();
     await tells(/^503 not in the consumer group: .*: .*ECONNREFUSED/);
