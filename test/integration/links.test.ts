@@ -235,6 +235,16 @@ describe('the links', () => {
     for (const rule of told) expect(why).toMatch(rule);
   });
 
+  it('refused by a Redis that asks for certificates of its clients, as it does unless told: one line, and exit 78', async () => {
+    await store.tell('CONFIG', 'SET', 'tls-auth-clients', 'yes');
+    const one = await serve('refused');
+    expect(await one.gone).toBe(78);
+    expect(one.refusals()).toEqual([
+      expect.stringMatching(/^TLS is refused by Redis at 127\.0\.0\.1:\d+: it must not ask for a certificate/),
+    ]);
+    await store.tell('CONFIG', 'SET', 'tls-auth-clients', 'no');
+  });
+
   it.each<[what: string, bent: () => Record<string, string>, told: RegExp]>([
     ['KAFKA_SSL is unset', () => ({ KAFKA_SSL: '', KAFKA_SSL_CA: '' }), /cannot be reached.*perhaps that listener asks for KAFKA_SSL=true/],
     [
