@@ -17,7 +17,6 @@ type Cluster = {
   disconnect(): Promise<void>;
   refreshMetadata(): Promise<void>;
   findBroker(node: Node): Promise<Broker>;
-  findGroupCoordinator(it: { readonly groupId: string }): Promise<Broker>;
   readonly brokerPool: { findConnectedBroker(): Promise<Broker> };
 };
 /** `whom`: any broker, or the coordinator of a group. */
@@ -34,15 +33,10 @@ export function contactOf(kafka: Kafka): Contact {
 
   async function coordinator(groupId: string): Promise<Broker> {
     await cluster.refreshMetadata();
-    try {
-      const broker = await cluster.brokerPool.findConnectedBroker();
-      const found = await broker.findGroupCoordinator({ groupId, coordinatorType: OF_GROUPS });
-      return await cluster.findBroker(found.coordinator);
-    } catch (error) {
-      // Of any other error kafkajs would say only that it found no coordinator; for this one it has patience.
-      if ((error as { type?: unknown }).type === 'GROUP_COORDINATOR_NOT_AVAILABLE') return cluster.findGroupCoordinator({ groupId });
-      throw error;
-    }
+    // Asked by itself: of what a broker refuses it kafkajs says only that it found no coordinator.
+    const broker = await cluster.brokerPool.findConnectedBroker();
+    const found = await broker.findGroupCoordinator({ groupId, coordinatorType: OF_GROUPS });
+    return cluster.findBroker(found.coordinator);
   }
 
   return {

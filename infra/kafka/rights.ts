@@ -1,6 +1,8 @@
 /** Asks the brokers at start whether this program may do all that it will do: a right that is missing must not be found out by a customer. */
 import { createRequire } from 'node:module';
+import type { RetryOptions } from 'kafkajs';
 import { type Fault, LocusError, linkRefused } from '../../src/errors.ts';
+import type { Clock } from '../../src/ports.ts';
 import { type KafkaAccess, kafkaClient, RETRY } from './client.ts';
 import { type Asked, type Contact, contactOf } from './contact.ts';
 import { failure, lacking, refusal } from './refusals.ts';
@@ -13,6 +15,7 @@ export type RightsOptions = KafkaAccess & {
   readonly commands: readonly string[];
   readonly events: string;
   readonly deadLetters: string;
+  readonly clock: Clock;
 };
 
 /** Numbers of org.apache.kafka.common.acl.AclOperation: an answer has the bit of each that is allowed. */
@@ -21,25 +24,35 @@ type Operation = keyof typeof OPERATIONS;
 const LANE: readonly Operation[] = ['Read', 'Write', 'DescribeConfigs'];
 const OUT: readonly Operation[] = ['Write'];
 
+/** A broker that has just begun, or has just taken over the group, says for a while that it is not ready. */
+const ATTEMPTS = 8;
+const AT_ONCE = { ...RETRY, retries: 0 };
+
 /** Throws LINK_REFUSED with every right that is missing, or with what kept us from asking; LOG_DOWN when nobody answers. */
 export async function checkRights(options: RightsOptions): Promise<void> {
-  let met: unknown;
-  // A refusal is told at once; what may pass gets kafkajs's patience.
-  for (const retry of [{ ...RETRY, retries: 0 }, RETRY]) {
-    const contact = contactOf(kafkaClient(options, retry));
+  for (let attempt = 1; ; attempt++) {
     try {
-      await contact.connect();
-      const faults = [...(await topicFaults(contact, options)), ...(await groupFaults(contact, options))];
-      if (faults.length > 0) throw linkRefused(faults);
-      return;
+      // A refusal is told at once; what may pass gets kafkajs's patience from the second attempt on.
+      return await askOnce(options, attempt === 1 ? AT_ONCE : RETRY);
     } catch (error) {
-      met = error;
-      if (error instanceof LocusError || refusal(error, options) !== undefined) break;
-    } finally {
-      await contact.disconnect();
+      const passes = attempt === 1 || (attempt < ATTEMPTS && (error as { type?: unknown }).type !== undefined);
+      if (error instanceof LocusError || refusal(error, options) !== undefined || !passes)
+        throw failure(error, options, 'LOG_DOWN', `Kafka at ${options.brokers.join(', ')} cannot be reached`);
+      const pauseMs = Math.min(RETRY.initialRetryTime * 2 ** (attempt - 1), RETRY.maxRetryTime);
+      await new Promise<void>((resolve) => options.clock.after(pauseMs, resolve));
     }
   }
-  throw failure(met, options, 'LOG_DOWN', `Kafka at ${options.brokers.join(', ')} cannot be reached`);
+}
+
+async function askOnce(options: RightsOptions, retry: RetryOptions): Promise<void> {
+  const contact = contactOf(kafkaClient(options, retry));
+  try {
+    await contact.connect();
+    const faults = [...(await topicFaults(contact, options)), ...(await groupFaults(contact, options))];
+    if (faults.length > 0) throw linkRefused(faults);
+  } finally {
+    await contact.disconnect();
+  }
 }
 
 async function topicFaults(contact: Contact, { commands, events, deadLetters, sasl }: RightsOptions): Promise<readonly Fault[]> {

@@ -139,7 +139,7 @@ describe('the links', () => {
     };
     await kafka.revoke('locus', /--cluster/);
     const early = await serve('a');
-    expect(await early.gone).toBe(78);
+    expect(await early.gone, early.output()).toBe(78);
     expect(early.refusals()).toEqual([
       expect.stringContaining("ACL of Kafka's topic locus.dead-letters is without Create for User:locus: "),
     ]);
