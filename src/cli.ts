@@ -51,7 +51,7 @@ const serve = () =>
 function variablesHelp(): string {
   const lines = Object.values(variables).map((it) => {
     const standard = it.fallback ?? it.derived ?? 'required';
-    const file = it.secret ? `; or the file that ${it.name}_FILE names` : '';
+    const file = it.secret || it.file ? `; or the file that ${it.name}_FILE names` : '';
     return `  ${it.name} (${standard}${file})\n      ${it.what}`;
   });
   return `\nEnvironment:\n${lines.join('\n')}`;
@@ -154,19 +154,19 @@ async function outside({ deviceUrl, probeTimeoutMs: timeoutMs }: Config) {
 }
 
 async function instruments(config: FleetConfig): Promise<Instruments> {
-  const [{ kafkaOf }, { kafkaFacts, appendClock }, { redisFacts }] = await Promise.all([
+  const [{ kafkaOf, redisOf }, { kafkaFacts, appendClock }, { redisFacts }] = await Promise.all([
     import('./main.ts'),
     import('../infra/kafka/checkup.ts'),
     import('../infra/redis/checkup.ts'),
   ]);
   const { commandsTopic, eventsTopic, deadLettersTopic, redisUrl, durability } = config;
-  const common = { clock: systemClock, random: systemRandom, log: quiet };
+  const common = { clock: systemClock, random: systemRandom, log: quiet, ...redisOf(config) };
   return {
     ...(await outside(config)),
     kafka: () => kafkaFacts(kafkaOf(config, quiet), [commandsTopic, eventsTopic, deadLettersTopic]),
     kafkaClock: () => appendClock(kafkaOf(config, quiet), `${commandsTopic}.doctor-${systemRandom.hex(8)}`),
     store: () => redisFacts({ ...common, url: redisUrl }, { policy: durability === 'relaxed' ? 'relaxed' : 'durable' }),
-    lock: (url) => redisFacts({ ...common, url }),
+    lock: (url) => redisFacts({ ...common, url, variable: 'LOCK_REDIS_URLS' }),
   };
 }
 

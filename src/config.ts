@@ -15,8 +15,13 @@ type Name = keyof typeof variables;
 type Found = { readonly [K in Name]: (typeof variables)[K] extends Variable<infer T> ? T | undefined : never };
 /** What the embedded mode does without. */
 type Outside = 'kafkaBrokers' | 'redisUrl' | 'lockRedisUrls';
-type Optional = 'adminToken' | 'deviceUrl';
-type Settings = { readonly [K in Exclude<Name, Outside | Optional>]-?: Exclude<Found[K], undefined> } & Pick<Found, Optional>;
+type Optional =
+  | ('adminToken' | 'deviceUrl')
+  | ('kafkaSslCa' | 'kafkaSaslMechanism' | 'kafkaSaslUsername' | 'kafkaSaslPassword' | 'redisSslCa');
+type Settings = { readonly [K in Exclude<Name, Outside | Optional>]-?: Exclude<Found[K], undefined> } & Pick<Found, Optional> & {
+    /** Where a value was read that came from a file, by its variable: what to tell about a value that others refuse. */
+    readonly origins: Readonly<Record<string, string>>;
+  };
 export type FleetConfig = Settings & { readonly embedded: false; readonly deviceUrl: string } & {
   readonly [K in Outside]: Exclude<Found[K], undefined>;
 };
@@ -25,7 +30,7 @@ export type EmbeddedConfig = Settings & { readonly embedded: true };
 export type Config = FleetConfig | EmbeddedConfig;
 
 /** How Kafka is reached, and the topics: for commands that need no more. */
-export type KafkaConfig = Pick<FleetConfig, Extract<keyof FleetConfig, `kafka${string}` | `${string}Topic`>>;
+export type KafkaConfig = Pick<FleetConfig, Extract<keyof FleetConfig, `kafka${string}` | `${string}Topic` | 'origins'>>;
 export function readKafkaConfig(env: Environment, machine?: Machine): KafkaConfig {
   const config = readConfig(env, machine, /^KAFKA_|_TOPIC$/);
   if (!config.embedded) return config;
@@ -38,17 +43,23 @@ export const readAdminToken = (env: Environment, machine?: Machine): string | un
 /** Throws one CONFIG_INVALID that names every fault, or every one of the variables that `concerns` names: then use no other. */
 export function readConfig(env: Environment, machine: Machine = thisMachine(), concerns = /^/): Config {
   const faults: Fault[] = notYet(env);
+  const origins: Record<string, string> = {};
   const read = Object.fromEntries(
-    Object.entries(variables).map(([key, it]) => [key, readOne(it as Variable<unknown>, env, machine, faults)]),
+    Object.entries(variables).map(([key, it]) => [key, readOne(it as Variable<unknown>, env, machine, faults, origins)]),
   ) as Found;
-  const outside = ['KAFKA_BROKERS', 'REDIS_URL', 'LOCK_REDIS_URLS'].filter((it) => given(env, it));
+  const outside = OUTSIDE.filter((it) => given(env, it));
   const found = withDerived(read, env, machine, outside.length === 0);
   faults.push(...together(found, faults, outside));
   const told = faults.filter(({ field }) => concerns.test(field));
   if (told.length > 0) throw new LocusError('CONFIG_INVALID', told.map(sentence).join('\n'), { faults: told });
-  return { ...found, embedded: outside.length === 0 } as Config; // `together` refuses what is required and absent
+  return { ...found, origins, embedded: outside.length === 0 } as Config; // `together` refuses what is required and absent
 }
 
+/** One of these is enough to mean a fleet: who sets up TLS and forgets the brokers must not get a program that serves alone. */
+const OUTSIDE = [
+  ...['KAFKA_BROKERS', 'REDIS_URL', 'LOCK_REDIS_URLS'],
+  ...['KAFKA_SSL', 'KAFKA_SSL_CA', 'KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD', 'REDIS_SSL_CA'],
+];
 /** Where `locus device` listens unless told otherwise. */
 const LOCUS_DEVICE = 'http://127.0.0.1:7070';
 const HIDDEN = '(a secret, not shown)';
@@ -57,24 +68,28 @@ const configFault = (field: string, value: string, rule: string): Fault => ({ co
 /** Variables of the contract that this version cannot honour: to ignore them would be to lie. */
 function notYet(env: Environment): Fault[] {
   return Object.entries(env)
-    .filter(([key, value]) => value && (/^KAFKA_(SSL|SASL)/.test(key) || key === 'BULK_TOPIC'))
-    .map(([key]) =>
-      configFault(key, 'set', key === 'BULK_TOPIC' ? 'the bulk lane is not there yet' : 'TLS and SASL to Kafka are not there yet'),
-    );
+    .filter(([key, value]) => value && key === 'BULK_TOPIC')
+    .map(([key]) => configFault(key, 'set', 'the bulk lane is not there yet'));
 }
 
-function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faults: Fault[]): unknown {
+function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faults: Fault[], origins: Record<string, string>): unknown {
+  const named = `${it.name}_FILE`;
   let text = env[it.name]?.trim() || undefined;
-  const file = it.secret === undefined ? undefined : env[`${it.name}_FILE`] || undefined;
+  let file = it.secret || it.file ? env[named] || undefined : undefined;
   if (text !== undefined && file !== undefined) {
-    faults.push(configFault(`${it.name}_FILE`, shown(file), `set either ${it.name} or ${it.name}_FILE, not both`));
+    faults.push(configFault(named, shown(file), `set either ${it.name} or ${named}, not both`));
     return undefined;
   }
+  const isPath = it.file === 'path' && text !== undefined && !text.includes('-----BEGIN');
+  const field = isPath ? it.name : named;
+  if (isPath) file = text;
   if (file !== undefined) {
+    origins[it.name] = `${field}=${file}`;
     try {
-      text = machine.readFile(file).trim();
+      // Written with a line break at its end by most editors and by `echo`; no other character is ours to drop.
+      text = machine.readFile(file).replace(/[\r\n]+$/, '');
     } catch (error) {
-      faults.push(configFault(`${it.name}_FILE`, shown(file), `must name a file that can be read (${(error as Error).message})`));
+      faults.push(configFault(field, shown(file), `must name a file that can be read (${(error as Error).message})`));
       return undefined;
     }
   }
@@ -82,7 +97,9 @@ function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faul
   if (given === undefined) return undefined;
   const value = it.read(given);
   if (!isBroken(value)) return value;
-  faults.push(configFault(it.name, it.secret ? HIDDEN : shown(given), value.rule));
+  // What a file holds is not shown either: it may be the wrong file, such as a private key.
+  if (file !== undefined) faults.push(configFault(field, shown(file), `its content ${value.rule}`));
+  else faults.push(configFault(it.name, it.secret || it.file ? HIDDEN : shown(given), value.rule));
   return undefined;
 }
 
@@ -108,13 +125,14 @@ type Say = (bad: boolean, name: Name, value: unknown, rule: string) => void;
 function together(it: Found, told: readonly Fault[], outside: readonly string[]): Fault[] {
   const faults: Fault[] = [];
   const say: Say = (bad, name, value, rule) => {
-    const { name: field, secret } = variables[name] as Variable<unknown>;
+    const { name: field, secret, file } = variables[name] as Variable<unknown>;
     const known = [...told, ...faults].some((fault) => fault.field === field || fault.field === `${field}_FILE`);
-    const text = value === undefined ? 'not set' : secret ? HIDDEN : shown(value);
+    const text = value === undefined ? 'not set' : secret ? HIDDEN : file ? 'set' : shown(value);
     if (bad && !known) faults.push(configFault(field, text, rule));
   };
   if (outside.length > 0) stores(it, say, outside);
   topics(it, say);
+  links(it, say);
   addresses(it, say);
   times(it, say);
   return faults;
@@ -139,6 +157,18 @@ function topics(it: Found, say: Say): void {
   say(it.eventsTopic !== undefined && it.eventsTopic === it.commandsTopic, 'eventsTopic', it.eventsTopic, 'must not be COMMANDS_TOPIC');
   const taken = it.deadLettersTopic !== undefined && [it.commandsTopic, it.eventsTopic].includes(it.deadLettersTopic);
   say(taken, 'deadLettersTopic', it.deadLettersTopic, 'must be neither COMMANDS_TOPIC nor EVENTS_TOPIC');
+}
+
+function links(it: Found, say: Say): void {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: user, kafkaSaslPassword: password, kafkaSslCa, redisSslCa } = it;
+  say(kafkaSslCa !== undefined && it.kafkaSsl === false, 'kafkaSslCa', kafkaSslCa, 'is of no use without KAFKA_SSL=true');
+  const half = mechanism === undefined && (user !== undefined || password !== undefined);
+  const names = 'PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512';
+  say(half, 'kafkaSaslMechanism', mechanism, `must be set with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD: ${names}`);
+  say(mechanism !== undefined && user === undefined, 'kafkaSaslUsername', user, 'must be set with KAFKA_SASL_MECHANISM');
+  say(mechanism !== undefined && password === undefined, 'kafkaSaslPassword', password, 'must be set with KAFKA_SASL_MECHANISM');
+  const secure = [it.redisUrl, ...(it.lockRedisUrls ?? [])].some((url) => url?.startsWith('rediss:'));
+  say(redisSslCa !== undefined && !secure, 'redisSslCa', redisSslCa, 'is of no use without rediss:// in REDIS_URL or LOCK_REDIS_URLS');
 }
 
 function addresses(it: Found, say: Say): void {

@@ -13,6 +13,7 @@ import { httpPeers } from '../infra/http/peers.ts';
 import { startHttp } from '../infra/http/server.ts';
 import { kafkaCommandLog } from '../infra/kafka/consumer.ts';
 import { kafkaWriter } from '../infra/kafka/producer.ts';
+import { checkRights } from '../infra/kafka/rights.ts';
 import { ensureTopics } from '../infra/kafka/topics.ts';
 import { memoryDisk } from '../infra/memory/disk.ts';
 import { memoryLeaseStore, memoryLocks } from '../infra/memory/lease-store.ts';
@@ -111,12 +112,23 @@ async function start(config: Config, watch: Telemetry, fatal: (why: string) => v
 const cashLocations = (url: string, log: Log): Bound =>
   bind(CashLocation, { dispenseCash: gatewayHandlers({ url, clock: systemClock, log, timeoutMs: REQUEST_MS }) });
 
-export const kafkaOf = (config: KafkaConfig, log: Log) => ({
-  brokers: config.kafkaBrokers,
-  clientId: config.kafkaClientId,
-  log,
-  clock: systemClock,
-});
+/** How to tell of a value: by its variable, and by the file if it was read from one. */
+const namedBy = (config: KafkaConfig) => (variable: string) => config.origins[variable] ?? variable;
+export const redisOf = (config: FleetConfig) => ({ ca: config.redisSslCa, named: namedBy(config) });
+
+export function kafkaOf(config: KafkaConfig, log: Log) {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username, kafkaSaslPassword: password } = config;
+  const known = mechanism !== undefined && username !== undefined && password !== undefined;
+  return {
+    brokers: config.kafkaBrokers,
+    clientId: config.kafkaClientId,
+    tls: config.kafkaSsl ? { ca: config.kafkaSslCa } : undefined,
+    sasl: known ? { mechanism, username, password } : undefined,
+    named: namedBy(config),
+    log,
+    clock: systemClock,
+  };
+}
 
 /** What a replica stands on. */
 type Parts = 'store' | 'registry' | 'notices' | 'leaseStore' | 'writer' | 'partitions' | 'commandLog';
@@ -124,25 +136,46 @@ type Backing = { readonly parts: Pick<ReplicaOptions, Parts>; readonly deviceUrl
 
 /** Kafka and Redis, shared with other replicas. */
 async function fleet(config: FleetConfig, log: Log): Promise<Backing> {
-  const common = { clock: systemClock, random: systemRandom, log };
+  const redis = { clock: systemClock, random: systemRandom, log, ...redisOf(config) };
   const kafka = kafkaOf(config, log);
   const { commandsTopic, eventsTopic, deadLettersTopic, redisUrl: url, replicaId, sessionTimeoutMs, kafkaGroupId: groupId } = config;
-  const store = redisStateStore({ ...common, url, policy: config.durability === 'relaxed' ? 'relaxed' : 'durable' });
+  const store = redisStateStore({ ...redis, url, policy: config.durability === 'relaxed' ? 'relaxed' : 'durable' });
+  const leaseStore = redisLeaseStore({ ...redis, urls: config.lockRedisUrls });
   if (config.durability === 'relaxed') log.warn({}, 'DURABILITY=relaxed: what is acknowledged may be lost with the machine');
-  await store.start();
-  const topics = { commands: [commandsTopic], events: eventsTopic, deadLetters: deadLettersTopic, partitions: config.commandsPartitions };
-  const partitions = await recorded(store, await ensureTopics({ ...kafka, ...topics }), commandsTopic);
+  const [found] = await allOf([topics(config, log), store.start(), leaseStore.start()]);
+  const partitions = await recorded(store, found, commandsTopic);
   const parts = {
     store,
     partitions,
-    registry: redisRegistry({ ...common, url }),
-    notices: redisNotices({ ...common, url }),
-    leaseStore: redisLeaseStore({ ...common, urls: config.lockRedisUrls }),
+    registry: redisRegistry({ ...redis, url }),
+    notices: redisNotices({ ...redis, url }),
+    leaseStore,
     writer: kafkaWriter({ ...kafka, eventsTopic, deadLettersTopic }),
     commandLog: ({ mayJoin, before, fatal }: Asked) =>
       kafkaCommandLog({ ...kafka, groupId, replicaId, topics: [commandsTopic], sessionTimeoutMs, mayJoin, before, onFatal: fatal }),
   };
   return { parts, deviceUrl: config.deviceUrl, stop: async () => {} };
+}
+
+/** Topics as they must be, and the right to use them; answers how many partitions the lanes have. */
+async function topics(config: FleetConfig, log: Log): Promise<number> {
+  const { commandsTopic, eventsTopic, deadLettersTopic, commandsPartitions, kafkaGroupId: groupId } = config;
+  if (config.kafkaSaslMechanism === 'PLAIN' && !config.kafkaSsl)
+    log.warn({}, 'KAFKA_SASL_MECHANISM=PLAIN without KAFKA_SSL=true: the password crosses the network in clear');
+  const named = { commands: [commandsTopic], events: eventsTopic, deadLetters: deadLettersTopic };
+  await checkRights({ ...kafkaOf(config, log), ...named, groupId });
+  return ensureTopics({ ...kafkaOf(config, log), ...named, partitions: commandsPartitions });
+}
+
+/** Waits for all: what must be changed before a start is told at once, not one start after the other. */
+async function allOf<const T extends readonly unknown[]>(all: { readonly [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  const ended = await Promise.allSettled(all);
+  const failed = ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  const [first, ...others] = failed.filter((error): error is LocusError => error instanceof LocusError && error.fate === 'stop');
+  if (first === undefined && failed.length > 0) throw failed[0];
+  if (first === undefined) return Promise.all(all) as unknown as Promise<T>;
+  const faults = [first, ...others].flatMap((error) => error.faults);
+  throw others.length === 0 ? first : new LocusError(first.code, [first, ...others].map(why).join('; '), { faults });
 }
 
 /** One file, and what never leaves the memory of one process: its leases and its hints. */

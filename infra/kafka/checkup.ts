@@ -1,9 +1,9 @@
 /** Facts about a cluster for whoever judges them: who answers, how topics are set, and what its clock says. Changes no topic that it did not make. */
 import type { Admin } from 'kafkajs';
-import { LocusError } from '../../src/errors.ts';
 import type { Clock } from '../../src/ports.ts';
 import { type KafkaAccess, kafkaClient } from './client.ts';
 import { ConfigResourceTypes } from './hidden.ts';
+import { failure } from './refusals.ts';
 
 export type TopicFacts = {
   readonly topic: string;
@@ -38,7 +38,7 @@ async function asking<T>(access: KafkaAccess, work: (admin: Admin) => Promise<T>
     await admin.connect();
     return await work(admin);
   } catch (error) {
-    throw new LocusError('LOG_DOWN', `Kafka at ${access.brokers.join(', ')} cannot be asked`, { cause: error });
+    throw failure(error, access, 'LOG_DOWN', `Kafka at ${access.brokers.join(', ')} cannot be asked`);
   } finally {
     await admin.disconnect();
   }

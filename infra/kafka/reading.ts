@@ -1,9 +1,9 @@
 /** Reads a topic for a person, once from beginning to end or on and on, in a group of its own that is gone afterwards. */
 import { type Admin, AssignerProtocol, type Consumer, type Kafka, type PartitionAssigner } from 'kafkajs';
-import { LocusError } from '../../src/errors.ts';
 import type { LogRecord } from '../../src/ports.ts';
 import { type KafkaAccess, kafkaClient } from './client.ts';
 import { recordOf } from './cursor.ts';
+import { failure } from './refusals.ts';
 
 export type Reading = {
   readonly topic: string;
@@ -27,7 +27,7 @@ export async function readTopic(access: KafkaAccess, reading: Reading): Promise<
     await admin.connect();
     await read(kafka, admin, reading);
   } catch (error) {
-    throw new LocusError('LOG_DOWN', `${reading.topic} at ${access.brokers.join(', ')} cannot be read`, { cause: error });
+    throw failure(error, access, 'LOG_DOWN', `${reading.topic} at ${access.brokers.join(', ')} cannot be read`);
   } finally {
     await admin.disconnect();
   }
