@@ -3,92 +3,45 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { act, type Format, location, locations, parkedAll, parkedOne, type Said, send } from './cli/ask.ts';
-import { type Client, client, EXIT, Failure } from './cli/client.ts';
+import { Command, CommanderError, Option } from 'commander';
+import { actions, onParked } from './cli/act.ts';
+import { location, locations, parkedAll, parkedOne, partitions, send } from './cli/ask.ts';
+import { EXIT, Failure } from './cli/client.ts';
+import { examine, examineAlone, type Instruments, report } from './cli/doctor.ts';
+import { kafkaCommands, type Reach } from './cli/kafka.ts';
+import { connect, folder, type Place, resolve } from './cli/reach.ts';
+import {
+  admin,
+  type Common,
+  command,
+  complain,
+  manners,
+  newKey,
+  output,
+  print,
+  range,
+  replica,
+  say,
+  share,
+  toAdmin,
+  toReplica,
+  whole,
+} from './cli/words.ts';
 import { systemClock } from './clock.ts';
-import { environment, readConfig } from './config.ts';
+import { type Config, environment, type FleetConfig, readConfig } from './config.ts';
 import { LocusError, sentence, why } from './errors.ts';
+import type { Log } from './ports.ts';
 import { systemRandom } from './random.ts';
 import { variables } from './variables.ts';
 
 const env = environment();
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
 
-// ── Words of the command line ────────────────────────────────────────────────────────────────────────────────────────
-
-function whole(min: number, max: number): (text: string) => number {
-  return (text) => {
-    if (/^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
-    throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}`);
-  };
-}
-function share(text: string): number {
-  if (/^(0|1|0?\.\d{1,6}|1\.0)$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('must be a share from 0 to 1');
-}
-function range(text: string): readonly [number, number] {
-  const [, min, max] = /^(\d{1,6})(?:\.\.(\d{1,6}))?$/.exec(text) ?? [];
-  if (min !== undefined && Number(max ?? min) >= Number(min)) return [Number(min), Number(max ?? min)];
-  throw new InvalidArgumentError('must be a number of milliseconds or a range such as 5..50');
-}
-function url(text: string): string {
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, '');
-  throw new InvalidArgumentError('must be an http:// or https:// URL');
-}
-
-type Common = { readonly output: Format; readonly url: string; readonly adminUrl: string };
-const output = () => new Option('-o, --output <format>', 'how to print').choices(['text', 'json']).default('text');
-const toReplica = () =>
-  new Option('--url <url>', 'public port of any replica (LOCUS_URL)').argParser(url).default(env.LOCUS_URL || 'http://127.0.0.1:8080');
-const toAdmin = () =>
-  new Option('--admin-url <url>', 'admin port of a replica (LOCUS_ADMIN_URL); its token is read from ADMIN_TOKEN')
-    .argParser(url)
-    .default(env.LOCUS_ADMIN_URL || 'http://127.0.0.1:9090');
-const because = () => new Option('--because <reason>', 'why: it is kept with the action').makeOptionMandatory();
-const key = () => new Option('--key <key>', 'repeats an action instead of doing another').default(undefined, 'a new one');
-
-const replica = (options: Common): Client => client(configured('LOCUS_URL', options.url), undefined, systemClock);
-const admin = (options: Common): Client =>
-  client(configured('LOCUS_ADMIN_URL', options.adminUrl), env.ADMIN_TOKEN?.trim() || undefined, systemClock);
-/** A default taken from the environment passes no parser of the command line. */
-function configured(name: string, text: string): string {
-  try {
-    return url(text);
-  } catch (error) {
-    throw new Failure(EXIT.config, `${name} is ${JSON.stringify(text)}: ${why(error)}`);
-  }
-}
-
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
-const complain = (text: string): void => void process.stderr.write(`locus: ${text}\n`);
-async function say(said: Promise<Said>): Promise<void> {
-  const { text, exit = EXIT.done, note } = await said;
-  print(text);
-  if (note !== undefined) complain(note);
-  process.exitCode = exit;
-}
-
 // ── Commands ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** Every command has the same manners: it does not exit by itself, and a misuse is one line. */
-function command(path: string, summary: string): Command {
-  return manners(new Command(path.split(' ').at(-1)).description(summary), `locus ${path}`);
-}
-function manners(it: Command, path: string): Command {
-  const line = (text: string) =>
-    text
-      .replace(/^error: /, '')
-      .replaceAll('\n', ' ')
-      .trim();
-  return it
-    .exitOverride()
-    .helpCommand(false)
-    .configureOutput({ outputError: (text, write) => write(`locus: ${line(text)} (see ${path} --help)\n`) });
-}
 
 const serve = () =>
   command('serve', 'run a replica, configured by the environment')
+    .addOption(output())
     .addHelpText('after', variablesHelp)
     .action(async () => {
       const config = readConfig(env);
@@ -98,7 +51,7 @@ const serve = () =>
 function variablesHelp(): string {
   const lines = Object.values(variables).map((it) => {
     const standard = it.fallback ?? it.derived ?? 'required';
-    const file = it.secret ? `; or the file that ${it.name}_FILE names` : '';
+    const file = it.secret || it.file ? `; or the file that ${it.name}_FILE names` : '';
     return `  ${it.name} (${standard}${file})\n      ${it.what}`;
   });
   return `\nEnvironment:\n${lines.join('\n')}`;
@@ -115,7 +68,7 @@ const sendOne = () =>
     .addOption(output())
     .addHelpText('after', '\nExample:\n  locus send cash-location/atm-17 dispense \'{"amount":6000,"currency":"USD"}\'')
     .action((address: string, name: string, json: string, options: Common & { id?: string; wait: number }) => {
-      const { id = `cli-${systemRandom.hex(8)}`, wait: waitS, output: format } = options;
+      const { id = newKey(), wait: waitS, output: format } = options;
       return say(send(replica(options), address, name, json, { id, waitS, format }));
     });
 
@@ -136,20 +89,8 @@ const showLocation = () =>
     .addOption(output())
     .action((address: string, options: Common) => say(location(admin(options), address, options.output)));
 
-function parked(): Command {
-  const verb = (name: 'replay' | 'drop', summary: string) =>
-    command(`parked ${name}`, summary)
-      .argument('<ADDRESS>', 'type/id')
-      .argument('<COMMAND-ID>', 'the parked command, as `locus parked ls` names it')
-      .addOption(because())
-      .addOption(key())
-      .addOption(toAdmin())
-      .addOption(output())
-      .action((address: string, id: string, options: Common & { because: string; key?: string }) => {
-        const { because: reason, key: repeated = `cli-${systemRandom.hex(8)}`, output: format } = options;
-        return say(act(admin(options), address, id, { verb: name, because: reason, key: repeated, format }));
-      });
-  return command('parked', 'commands that were set aside because they cannot be decided')
+const parked = () =>
+  command('parked', 'commands that were set aside because they cannot be decided')
     .addCommand(
       command('parked ls', 'list them, over all replicas')
         .addOption(toAdmin())
@@ -163,11 +104,73 @@ function parked(): Command {
         .addOption(output())
         .action((address: string, options: Common) => say(parkedOne(admin(options), address, options.output))),
     )
-    .addCommand(verb('replay', 'decide it again'))
-    .addCommand(verb('drop', 'refuse it for good, with the code DROPPED'));
+    .addCommand(onParked('replay', 'decide it again'))
+    .addCommand(onParked('drop', 'refuse it for good, with the code DROPPED'));
+
+const refusedPartitions = () =>
+  command('partitions', 'list the partitions that this replica refuses until an operator decides')
+    .addOption(toAdmin())
+    .addOption(output())
+    .action((options: Common) => say(partitions(admin(options), options.output)));
+
+/** What these commands have to say they say themselves. */
+const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+const kafka: Reach = {
+  async reader(config) {
+    const [{ kafkaOf }, { readTopic }] = await Promise.all([import('./main.ts'), import('../infra/kafka/reading.ts')]);
+    const group = `${config.kafkaGroupId}-cli-${systemRandom.hex(8)}`;
+    return (it) => readTopic(kafkaOf(config, quiet), { ...it, group });
+  },
+  async writer(config) {
+    const [{ kafkaOf }, { kafkaWriter }] = await Promise.all([import('./main.ts'), import('../infra/kafka/producer.ts')]);
+    return kafkaWriter({ ...kafkaOf(config, quiet), eventsTopic: config.eventsTopic, deadLettersTopic: config.deadLettersTopic });
+  },
+};
+
+const doctor = () =>
+  command('doctor', 'look at all that a replica needs, with the configuration of one, and say what is wrong and what to do')
+    .addOption(output())
+    .action(async ({ output: format }: Common) => {
+      const config = readConfig(env);
+      const findings = config.embedded
+        ? examineAlone(config, { ...(await outside(config)), folder })
+        : examine(config, await instruments(config));
+      return say(findings.then((it) => report(it, format)));
+    });
+
+async function outside({ deviceUrl, probeTimeoutMs: timeoutMs }: Config) {
+  const { gatewayHandlers } = await import('../infra/device/gateway-client.ts');
+  return {
+    resolve,
+    connect: (place: Place) => connect(place, systemClock),
+    async device() {
+      const { open } = gatewayHandlers({ url: deviceUrl ?? '', clock: systemClock, log: quiet, timeoutMs });
+      // A probe of nothing, under the lowest fence there is: it moves no cash and raises nothing.
+      const said = await open({ address: 'cash-location/doctor', fence: { epoch: 0, seq: 0 }, signal: new AbortController().signal });
+      return typeof said === 'string' ? `answers, its journal is ${said}` : 'answers';
+    },
+  };
 }
 
-type DeviceOptions = {
+async function instruments(config: FleetConfig): Promise<Instruments> {
+  const [{ kafkaOf, redisOf }, { kafkaFacts, appendClock }, { redisFacts }] = await Promise.all([
+    import('./main.ts'),
+    import('../infra/kafka/checkup.ts'),
+    import('../infra/redis/checkup.ts'),
+  ]);
+  const { commandsTopic, eventsTopic, deadLettersTopic, redisUrl, durability } = config;
+  const common = { clock: systemClock, random: systemRandom, log: quiet, ...redisOf(config) };
+  return {
+    ...(await outside(config)),
+    kafka: () => kafkaFacts(kafkaOf(config, quiet), [commandsTopic, eventsTopic, deadLettersTopic]),
+    kafkaClock: () => appendClock(kafkaOf(config, quiet), `${commandsTopic}.doctor-${systemRandom.hex(8)}`),
+    store: () => redisFacts({ ...common, url: redisUrl }, { policy: durability === 'relaxed' ? 'relaxed' : 'durable' }),
+    lock: (url) => redisFacts({ ...common, url, variable: 'LOCK_REDIS_URLS' }),
+  };
+}
+
+type DeviceOptions = Pick<Common, 'output'> & {
   readonly port: number;
   readonly journal: string;
   readonly latency: readonly [number, number];
@@ -189,6 +192,7 @@ const device = () =>
     .option('--amnesia', 'forget at start which commands were seen')
     .option('--no-fence', 'obey every fence')
     .option('--no-dedupe', 'move cash again for a command that was seen')
+    .addOption(output())
     .action(runDevice);
 const rate = (flags: string, summary: string) =>
   new Option(flags, `${summary}: in this share of the dispenses`).argParser(share).preset('0.1').default(0);
@@ -215,7 +219,8 @@ async function runDevice(options: DeviceOptions): Promise<void> {
     random: systemRandom,
     log: telemetry({ level: 'warn', replica: 'device', version }).log,
   });
-  print(`device gateway at ${gateway.url}, journal ${options.journal}`);
+  const { journal, output: format } = options;
+  print(format === 'json' ? JSON.stringify({ url: gateway.url, journal }) : `device gateway at ${gateway.url}, journal ${journal}`);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void gateway.stop().then(() => process.exit(EXIT.done)));
 }
 
@@ -224,12 +229,12 @@ const demo = () =>
   command('demo', 'start everything on this machine, kill replicas under load, and check the books')
     .allowUnknownOption()
     .argument('[options...]', 'handed on')
+    .addOption(output())
     .action(
-      (words: readonly string[]) =>
+      (words: readonly string[], { output: format }: Common) =>
         new Promise<void>((resolve) => {
-          const child = spawn(process.execPath, [fileURLToPath(new URL('../infra/dev/demo.js', import.meta.url)), ...words], {
-            stdio: 'inherit',
-          });
+          const program = fileURLToPath(new URL('../infra/dev/demo.js', import.meta.url));
+          const child = spawn(process.execPath, [program, ...words, ...(format === 'json' ? ['--json'] : [])], { stdio: 'inherit' });
           // A terminal's Ctrl-C reaches the child as well; it cleans up and this process waits for it.
           for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => child.kill(signal));
           child.on('exit', (code) => {
@@ -245,7 +250,8 @@ const demo = () =>
 function failed(error: unknown, isJson: boolean): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof LocusError && error.code === 'CONFIG_INVALID') {
-    for (const fault of error.faults) complain(sentence(fault));
+    if (isJson) process.stderr.write(`${JSON.stringify({ code: error.code, faults: error.faults })}\n`);
+    else for (const fault of error.faults) complain(sentence(fault));
     return EXIT.config;
   }
   const answer = isJson && error instanceof Failure ? error.answer : undefined;
@@ -261,7 +267,20 @@ const program = manners(new Command('locus'), 'locus')
   .description('One virtual actor per location: commands in through Kafka, one at a time, exactly once, on any number of replicas.')
   .version(version)
   .addHelpText('after', '\nExit codes: 0 done · 1 not done, or not yet · 2 wrong use · 78 wrong configuration');
-for (const it of [serve(), sendOne(), listLocations(), showLocation(), parked(), device(), demo()]) program.addCommand(it);
+for (const it of [
+  serve(),
+  sendOne(),
+  listLocations(),
+  showLocation(),
+  parked(),
+  refusedPartitions(),
+  ...actions(),
+  ...kafkaCommands(kafka),
+  doctor(),
+  device(),
+  demo(),
+])
+  program.addCommand(it);
 await program.parseAsync().catch((error: unknown) => {
   process.exitCode = failed(error, /(^| )(-o ?json|--output[ =]json)( |$)/.test(process.argv.slice(2).join(' ')));
 });

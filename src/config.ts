@@ -13,44 +13,83 @@ const thisMachine = (): Machine => ({ hostName: hostname(), readFile: (path) => 
 
 type Name = keyof typeof variables;
 type Found = { readonly [K in Name]: (typeof variables)[K] extends Variable<infer T> ? T | undefined : never };
-export type Config = { readonly [K in Exclude<Name, 'adminToken'>]-?: Exclude<Found[K], undefined> } & Pick<Found, 'adminToken'>;
+/** What the embedded mode does without. */
+type Outside = 'kafkaBrokers' | 'redisUrl' | 'lockRedisUrls';
+type Optional =
+  | ('adminToken' | 'deviceUrl')
+  | ('kafkaSslCa' | 'kafkaSaslMechanism' | 'kafkaSaslUsername' | 'kafkaSaslPassword' | 'redisSslCa');
+type Settings = { readonly [K in Exclude<Name, Outside | Optional>]-?: Exclude<Found[K], undefined> } & Pick<Found, Optional> & {
+    /** Where a value was read that came from a file, by its variable: what to tell about a value that others refuse. */
+    readonly origins: Readonly<Record<string, string>>;
+  };
+export type FleetConfig = Settings & { readonly embedded: false; readonly deviceUrl: string } & {
+  readonly [K in Outside]: Exclude<Found[K], undefined>;
+};
+/** `deviceUrl` undefined: a simulated device inside the process. */
+export type EmbeddedConfig = Settings & { readonly embedded: true };
+export type Config = FleetConfig | EmbeddedConfig;
 
-/** Throws one CONFIG_INVALID that names every fault. */
-export function readConfig(env: Environment, machine: Machine = thisMachine()): Config {
+/** How Kafka is reached, and the topics: for commands that need no more. */
+export type KafkaConfig = Pick<FleetConfig, Extract<keyof FleetConfig, `kafka${string}` | `${string}Topic` | 'origins'>>;
+export function readKafkaConfig(env: Environment, machine?: Machine): KafkaConfig {
+  const config = readConfig(env, machine, /^KAFKA_|_TOPIC$/);
+  if (!config.embedded) return config;
+  const it = configFault('KAFKA_BROKERS', 'not set', 'must be set: an embedded program keeps this in a file that it alone may read');
+  throw new LocusError('CONFIG_INVALID', sentence(it), { faults: [it] });
+}
+export const readAdminToken = (env: Environment, machine?: Machine): string | undefined =>
+  readConfig(env, machine, /^ADMIN_TOKEN(_FILE)?$/).adminToken;
+
+/** Throws one CONFIG_INVALID that names every fault, or every one of the variables that `concerns` names: then use no other. */
+export function readConfig(env: Environment, machine: Machine = thisMachine(), concerns = /^/): Config {
   const faults: Fault[] = notYet(env);
+  const origins: Record<string, string> = {};
   const read = Object.fromEntries(
-    Object.entries(variables).map(([key, it]) => [key, readOne(it as Variable<unknown>, env, machine, faults)]),
+    Object.entries(variables).map(([key, it]) => [key, readOne(it as Variable<unknown>, env, machine, faults, origins)]),
   ) as Found;
-  const found = withDerived(read, env, machine);
-  faults.push(...together(found, faults));
-  if (faults.length > 0) throw new LocusError('CONFIG_INVALID', faults.map(sentence).join('\n'), { faults });
-  return found as Config; // `together` refuses what is required and absent
+  const outside = OUTSIDE.filter((it) => given(env, it));
+  const found = withDerived(read, env, machine, outside.length === 0);
+  faults.push(...together(found, faults, outside));
+  const told = faults.filter(({ field }) => concerns.test(field));
+  if (told.length > 0) throw new LocusError('CONFIG_INVALID', told.map(sentence).join('\n'), { faults: told });
+  return { ...found, origins, embedded: outside.length === 0 } as Config; // `together` refuses what is required and absent
 }
 
+/** One of these is enough to mean a fleet: who sets up TLS and forgets the brokers must not get a program that serves alone. */
+const OUTSIDE = [
+  ...['KAFKA_BROKERS', 'REDIS_URL', 'LOCK_REDIS_URLS'],
+  ...['KAFKA_SSL', 'KAFKA_SSL_CA', 'KAFKA_SASL_MECHANISM', 'KAFKA_SASL_USERNAME', 'KAFKA_SASL_PASSWORD', 'REDIS_SSL_CA'],
+];
+/** Where `locus device` listens unless told otherwise. */
+const LOCUS_DEVICE = 'http://127.0.0.1:7070';
 const HIDDEN = '(a secret, not shown)';
 const configFault = (field: string, value: string, rule: string): Fault => ({ code: 'CONFIG_INVALID', field, value, rule });
 
 /** Variables of the contract that this version cannot honour: to ignore them would be to lie. */
 function notYet(env: Environment): Fault[] {
   return Object.entries(env)
-    .filter(([key, value]) => value && (/^KAFKA_(SSL|SASL)/.test(key) || key === 'BULK_TOPIC'))
-    .map(([key]) =>
-      configFault(key, 'set', key === 'BULK_TOPIC' ? 'the bulk lane is not there yet' : 'TLS and SASL to Kafka are not there yet'),
-    );
+    .filter(([key, value]) => value && key === 'BULK_TOPIC')
+    .map(([key]) => configFault(key, 'set', 'the bulk lane is not there yet'));
 }
 
-function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faults: Fault[]): unknown {
+function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faults: Fault[], origins: Record<string, string>): unknown {
+  const named = `${it.name}_FILE`;
   let text = env[it.name]?.trim() || undefined;
-  const file = it.secret === undefined ? undefined : env[`${it.name}_FILE`] || undefined;
+  let file = it.secret || it.file ? env[named] || undefined : undefined;
   if (text !== undefined && file !== undefined) {
-    faults.push(configFault(`${it.name}_FILE`, shown(file), `set either ${it.name} or ${it.name}_FILE, not both`));
+    faults.push(configFault(named, shown(file), `set either ${it.name} or ${named}, not both`));
     return undefined;
   }
+  const isPath = it.file === 'path' && text !== undefined && !text.includes('-----BEGIN');
+  const field = isPath ? it.name : named;
+  if (isPath) file = text;
   if (file !== undefined) {
+    origins[it.name] = `${field}=${file}`;
     try {
-      text = machine.readFile(file).trim();
+      // Written with a line break at its end by most editors and by `echo`; no other character is ours to drop.
+      text = machine.readFile(file).replace(/[\r\n]+$/, '');
     } catch (error) {
-      faults.push(configFault(`${it.name}_FILE`, shown(file), `must name a file that can be read (${(error as Error).message})`));
+      faults.push(configFault(field, shown(file), `must name a file that can be read (${(error as Error).message})`));
       return undefined;
     }
   }
@@ -58,11 +97,13 @@ function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faul
   if (given === undefined) return undefined;
   const value = it.read(given);
   if (!isBroken(value)) return value;
-  faults.push(configFault(it.name, it.secret ? HIDDEN : shown(given), value.rule));
+  // What a file holds is not shown either: it may be the wrong file, such as a private key.
+  if (file !== undefined) faults.push(configFault(field, shown(file), `its content ${value.rule}`));
+  else faults.push(configFault(it.name, it.secret || it.file ? HIDDEN : shown(given), value.rule));
   return undefined;
 }
 
-function withDerived(found: Found, env: Environment, machine: Machine): Found {
+function withDerived(found: Found, env: Environment, machine: Machine, embedded: boolean): Found {
   const { adminHost, adminPort, redisUrl } = found;
   const open = adminHost !== undefined && adminPort !== undefined && !/^(0\.0\.0\.0|::)$/.test(adminHost);
   const adminUrl = open ? `http://${adminHost.includes(':') ? `[${adminHost}]` : adminHost}:${adminPort}` : undefined;
@@ -71,6 +112,7 @@ function withDerived(found: Found, env: Environment, machine: Machine): Found {
     ...found,
     replicaId: found.replicaId ?? (given(env, 'REPLICA_ID') ? undefined : machine.hostName),
     advertiseUrl: found.advertiseUrl ?? adminUrl,
+    deviceUrl: found.deviceUrl ?? (embedded || given(env, 'DEVICE_URL') ? undefined : LOCUS_DEVICE),
     lockRedisUrls: found.lockRedisUrls ?? relaxedLocks,
   };
 }
@@ -80,22 +122,24 @@ const given = (env: Environment, key: string): boolean => Boolean(env[key]?.trim
 type Say = (bad: boolean, name: Name, value: unknown, rule: string) => void;
 
 /** Rules over several variables. What is absent because its own reading failed has been told already. */
-function together(it: Found, told: readonly Fault[]): Fault[] {
+function together(it: Found, told: readonly Fault[], outside: readonly string[]): Fault[] {
   const faults: Fault[] = [];
   const say: Say = (bad, name, value, rule) => {
-    const { name: field, secret } = variables[name] as Variable<unknown>;
+    const { name: field, secret, file } = variables[name] as Variable<unknown>;
     const known = [...told, ...faults].some((fault) => fault.field === field || fault.field === `${field}_FILE`);
-    const text = value === undefined ? 'not set' : secret ? HIDDEN : shown(value);
+    const text = value === undefined ? 'not set' : secret ? HIDDEN : file ? 'set' : shown(value);
     if (bad && !known) faults.push(configFault(field, text, rule));
   };
-  stores(it, say);
+  if (outside.length > 0) stores(it, say, outside);
+  topics(it, say);
+  links(it, say);
   addresses(it, say);
   times(it, say);
   return faults;
 }
 
-function stores(it: Found, say: Say): void {
-  const needed = 'must be set: the embedded mode that does without Kafka and Redis is not there yet';
+function stores(it: Found, say: Say, outside: readonly string[]): void {
+  const needed = `must be set, because ${outside.join(' and ')} is: only with none of them does the program run embedded`;
   say(it.kafkaBrokers === undefined, 'kafkaBrokers', undefined, needed);
   say(it.redisUrl === undefined, 'redisUrl', undefined, needed);
 
@@ -107,10 +151,24 @@ function stores(it: Found, say: Say): void {
   say(locks !== undefined && servers.length % 2 === 0, 'lockRedisUrls', locks, `must be an odd number, not ${servers.length}: ${apart}`);
   say(new Set(servers).size < servers.length, 'lockRedisUrls', locks, 'must not name one server twice: its two votes are one');
   say(shared, 'lockRedisUrls', locks, `must not name the server of REDIS_URL: ${apart}`);
+}
 
+function topics(it: Found, say: Say): void {
   say(it.eventsTopic !== undefined && it.eventsTopic === it.commandsTopic, 'eventsTopic', it.eventsTopic, 'must not be COMMANDS_TOPIC');
   const taken = it.deadLettersTopic !== undefined && [it.commandsTopic, it.eventsTopic].includes(it.deadLettersTopic);
   say(taken, 'deadLettersTopic', it.deadLettersTopic, 'must be neither COMMANDS_TOPIC nor EVENTS_TOPIC');
+}
+
+function links(it: Found, say: Say): void {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: user, kafkaSaslPassword: password, kafkaSslCa, redisSslCa } = it;
+  say(kafkaSslCa !== undefined && it.kafkaSsl === false, 'kafkaSslCa', kafkaSslCa, 'is of no use without KAFKA_SSL=true');
+  const half = mechanism === undefined && (user !== undefined || password !== undefined);
+  const names = 'PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512';
+  say(half, 'kafkaSaslMechanism', mechanism, `must be set with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD: ${names}`);
+  say(mechanism !== undefined && user === undefined, 'kafkaSaslUsername', user, 'must be set with KAFKA_SASL_MECHANISM');
+  say(mechanism !== undefined && password === undefined, 'kafkaSaslPassword', password, 'must be set with KAFKA_SASL_MECHANISM');
+  const secure = [it.redisUrl, ...(it.lockRedisUrls ?? [])].some((url) => url?.startsWith('rediss:'));
+  say(redisSslCa !== undefined && !secure, 'redisSslCa', redisSslCa, 'is of no use without rediss:// in REDIS_URL or LOCK_REDIS_URLS');
 }
 
 function addresses(it: Found, say: Say): void {

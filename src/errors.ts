@@ -39,6 +39,8 @@ const fates = {
   OWNER_UNREACHABLE: 'retry',
   // What ends the program, or keeps it from starting.
   CONFIG_INVALID: 'stop',
+  DATA_DIR_INVALID: 'stop',
+  LINK_REFUSED: 'stop',
   STORE_POLICY: 'stop',
   LAYOUT_CHANGED: 'stop',
   TOPICS_INVALID: 'stop',
@@ -80,8 +82,46 @@ export class LocusError extends Error {
   }
 }
 
+/** A server and this program do not accept each other: certificate, password or rights. It stays so until somebody changes one of them. */
+export const linkRefused = (faults: readonly Fault[]): LocusError =>
+  new LocusError('LINK_REFUSED', faults.map(sentence).join('; '), { faults });
+
+/** One end of a link that should speak TLS, in the words of the configuration. */
+export type TlsEnd = {
+  /** Such as `the Kafka broker at k1:9093`. */
+  readonly server: string;
+  /** The variable that holds the address. */
+  readonly address: string;
+  /** The variable that holds the CA, and whether it is set. */
+  readonly ca: string;
+  readonly hasCa: boolean;
+};
+const UNTRUSTED =
+  /^(UNABLE_TO_(GET_ISSUER_CERT(_LOCALLY)?|VERIFY_LEAF_SIGNATURE)|SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|CERT_(SIGNATURE_FAILURE|UNTRUSTED|REJECTED)|INVALID_(CA|PURPOSE))$/;
+const DATED = /^CERT_(HAS_EXPIRED|NOT_YET_VALID)$/;
+const CLIENT_CERTIFICATE = /CERTIFICATE_REQUIRED|SSLV3_ALERT_(HANDSHAKE_FAILURE|BAD_CERTIFICATE)/;
+
+/** What a TLS handshake failed of, by the code of Node's error (nodejs.org/api/tls.html, X509 certificate error codes); undefined: of something else. */
+export function tlsFault({ code = '', message }: { readonly code?: string; readonly message: string }, end: TlsEnd): Fault | undefined {
+  const said = (field: string, value: string, rule: string): Fault => ({ code: 'LINK_REFUSED', field, value, rule });
+  if (UNTRUSTED.test(code)) {
+    const wrong = end.hasCa ? `not the CA of ${end.server}` : `not set, and no CA that Node trusts signed the certificate of ${end.server}`;
+    return said(end.ca, wrong, `set it to the PEM of the CA that signed its certificate (${code})`);
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return said(end.address, `not the name in the certificate of ${end.server}`, `use a name that the certificate has (${message})`);
+  if (DATED.test(code)) return said(`the certificate of ${end.server}`, code, 'renew it, or set the clock of this machine');
+  if (CLIENT_CERTIFICATE.test(code))
+    return said('TLS', `refused by ${end.server}`, `it must not ask for a certificate of its clients, as this program has none (${code})`);
+  return undefined;
+}
+
 /** The message of whatever was thrown, its causes after it. */
 export function why(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${why(error.cause)}`;
+  // A host of several addresses fails once for each, and says nothing itself.
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(why).join('; ');
+  const cause = error.cause === undefined ? '' : why(error.cause);
+  // Some libraries wrap an error in one that says the same.
+  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }

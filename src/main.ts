@@ -1,20 +1,32 @@
 /** Puts a replica together from its parts and runs it until it is told to stop. One of the two files that know everybody. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { CashLocation } from '../actors/cash-location/actor.ts';
 import { gatewayHandlers } from '../infra/device/gateway-client.ts';
+import { startSimulatedGateway } from '../infra/device/simulated-gateway.ts';
+import { EmbeddedFile } from '../infra/embedded/file.ts';
+import { EmbeddedLog, embeddedWriter } from '../infra/embedded/log.ts';
+import { embeddedRegistry } from '../infra/embedded/registry.ts';
+import { embeddedStateStore } from '../infra/embedded/state-store.ts';
 import { startAdmin } from '../infra/http/admin.ts';
 import { httpPeers } from '../infra/http/peers.ts';
 import { startHttp } from '../infra/http/server.ts';
 import { kafkaCommandLog } from '../infra/kafka/consumer.ts';
 import { kafkaWriter } from '../infra/kafka/producer.ts';
+import { checkRights } from '../infra/kafka/rights.ts';
 import { ensureTopics } from '../infra/kafka/topics.ts';
+import { memoryDisk } from '../infra/memory/disk.ts';
+import { memoryLeaseStore, memoryLocks } from '../infra/memory/lease-store.ts';
+import { Group } from '../infra/memory/log-group.ts';
+import { Member } from '../infra/memory/log-member.ts';
+import { memoryNotices } from '../infra/memory/notices.ts';
 import { redisLeaseStore } from '../infra/redis/lease-store.ts';
 import { redisNotices } from '../infra/redis/notices.ts';
 import { redisRegistry } from '../infra/redis/registry.ts';
 import { redisStateStore } from '../infra/redis/state-store.ts';
 import { type Bound, bind } from './actor.ts';
-import { systemClock } from './clock.ts';
-import type { Config } from './config.ts';
+import { every, systemClock } from './clock.ts';
+import type { Config, EmbeddedConfig, FleetConfig, KafkaConfig } from './config.ts';
 import { LocusError, why } from './errors.ts';
 import type { Log, StateStore } from './ports.ts';
 import { systemRandom } from './random.ts';
@@ -29,6 +41,8 @@ const EXIT_CONFIG = 78;
 const EXIT_FAILED = 1;
 /** A dispense takes its time at the machine; the effect itself ends after 20 s. */
 const REQUEST_MS = 20_000;
+/** How often commands that were read leave the embedded file. */
+const FORGET_MS = 10_000;
 
 /** Runs until SIGTERM or SIGINT, or until it must not go on; answers the exit code. `bound`: the actors, with what runs their effects. */
 export async function run(config: Config, bound?: readonly Bound[]): Promise<number> {
@@ -50,21 +64,11 @@ export async function run(config: Config, bound?: readonly Bound[]): Promise<num
   }
 }
 
-async function start(
-  config: Config,
-  watch: Telemetry,
-  fatal: (why: string) => void,
-  bound: readonly Bound[] = [cashLocations(config, watch.log)],
-) {
+async function start(config: Config, watch: Telemetry, fatal: (why: string) => void, given?: readonly Bound[]) {
   const { log } = watch;
-  const common = { clock: systemClock, random: systemRandom, log };
-  const store = redisStateStore({ ...common, url: config.redisUrl, policy: config.durability === 'relaxed' ? 'relaxed' : 'durable' });
-  if (config.durability === 'relaxed') log.warn({}, 'DURABILITY=relaxed: what is acknowledged may be lost with the machine');
-  await store.start();
-  const partitions = await layout(config, log, store);
-  const registry = redisRegistry({ ...common, url: config.redisUrl });
-  const notices = redisNotices({ ...common, url: config.redisUrl });
-  const replica = new Replica({ ...replicaOptions(config, watch, partitions, bound), store, registry, notices, fatal });
+  const on = config.embedded ? await embedded(config, log, fatal) : await fleet(config, log);
+  const bound = given ?? [cashLocations(on.deviceUrl, log)];
+  const replica = new Replica({ ...replicaOptions(config, watch, bound), ...on.parts, fatal });
   watch.watch({
     active: () => replica.router.size,
     mailboxDepth: () => replica.router.waiting().depth,
@@ -77,6 +81,7 @@ async function start(
   const waiters = new Waiters(systemClock, `notify:${config.replicaId}:${systemRandom.hex(8)}`);
   const peers = httpPeers({ token: config.adminToken, clock: systemClock });
   const { commandsTopic, sessionTimeoutMs: sessionMs } = config;
+  const { registry, notices, partitions } = on.parts;
   const front = desk({ replica, waiters, commandsTopic, peers, registry, sessionMs, metrics: watch.metrics });
   replica.site.evidence.forwardBy(async (address, { intent, evidence }) => {
     const key = `evidence:${intent.commandId}:${intent.fence.epoch}`;
@@ -90,64 +95,180 @@ async function start(
   await waiters.start(notices);
   const http = await startHttp({ host: config.httpHost, port: config.httpPort, desk: front, log });
   log.info({ http: http.url, admin: admin.url, partitions, group: config.kafkaGroupId }, 'serving');
+  // It shows how to use a cash machine: whoever brings actors of their own knows better.
+  if (config.embedded && given === undefined)
+    process.stderr.write(welcome({ http: http.url, admin: admin.url, device: on.deviceUrl, dataDir: config.dataDir }));
   return {
     async stop() {
       await replica.drain();
       await http.stop();
       await admin.stop();
+      await on.stop();
     },
   };
 }
 
-/** The cash locations, over the device gateway of the configuration. */
-const cashLocations = (config: Config, log: Log): Bound =>
-  bind(CashLocation, { dispenseCash: gatewayHandlers({ url: config.deviceUrl, clock: systemClock, log, timeoutMs: REQUEST_MS }) });
+/** The cash locations, over a device gateway. */
+const cashLocations = (url: string, log: Log): Bound =>
+  bind(CashLocation, { dispenseCash: gatewayHandlers({ url, clock: systemClock, log, timeoutMs: REQUEST_MS }) });
 
-const kafkaOf = (config: Config, log: Log) => ({ brokers: config.kafkaBrokers, clientId: config.kafkaClientId, log, clock: systemClock });
+/** How to tell of a value: by its variable, and by the file if it was read from one. */
+const namedBy = (config: KafkaConfig) => (variable: string) => config.origins[variable] ?? variable;
+export const redisOf = (config: FleetConfig) => ({ ca: config.redisSslCa, named: namedBy(config) });
 
-/** Topics as they must be; their partition count is the one the store was filled with, or the program does not start. */
-async function layout(config: Config, log: Log, store: StateStore): Promise<number> {
-  const { commandsTopic, eventsTopic, deadLettersTopic, commandsPartitions } = config;
-  const topics = { commands: [commandsTopic], events: eventsTopic, deadLetters: deadLettersTopic, partitions: commandsPartitions };
-  const partitions = await ensureTopics({ ...kafkaOf(config, log), ...topics });
-  const recorded = await store.layout('partitions', partitions);
-  if (recorded === partitions) return partitions;
-  const said = `${commandsTopic} has ${partitions} partitions, the store was filled with ${recorded}`;
+export function kafkaOf(config: KafkaConfig, log: Log) {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username, kafkaSaslPassword: password } = config;
+  const known = mechanism !== undefined && username !== undefined && password !== undefined;
+  return {
+    brokers: config.kafkaBrokers,
+    clientId: config.kafkaClientId,
+    tls: config.kafkaSsl ? { ca: config.kafkaSslCa } : undefined,
+    sasl: known ? { mechanism, username, password } : undefined,
+    named: namedBy(config),
+    log,
+    clock: systemClock,
+  };
+}
+
+/** What a replica stands on. */
+type Parts = 'store' | 'registry' | 'notices' | 'leaseStore' | 'writer' | 'partitions' | 'commandLog';
+type Backing = { readonly parts: Pick<ReplicaOptions, Parts>; readonly deviceUrl: string; stop(): Promise<void> };
+
+/** Kafka and Redis, shared with other replicas. */
+async function fleet(config: FleetConfig, log: Log): Promise<Backing> {
+  const redis = { clock: systemClock, random: systemRandom, log, ...redisOf(config) };
+  const kafka = kafkaOf(config, log);
+  const { commandsTopic, eventsTopic, deadLettersTopic, redisUrl: url, replicaId, sessionTimeoutMs, kafkaGroupId: groupId } = config;
+  const store = redisStateStore({ ...redis, url, policy: config.durability === 'relaxed' ? 'relaxed' : 'durable' });
+  const leaseStore = redisLeaseStore({ ...redis, urls: config.lockRedisUrls });
+  if (config.durability === 'relaxed') log.warn({}, 'DURABILITY=relaxed: what is acknowledged may be lost with the machine');
+  const [found] = await allOf([topics(config, log), store.start(), leaseStore.start()]);
+  const partitions = await recorded(store, found, commandsTopic);
+  const parts = {
+    store,
+    partitions,
+    registry: redisRegistry({ ...redis, url }),
+    notices: redisNotices({ ...redis, url }),
+    leaseStore,
+    writer: kafkaWriter({ ...kafka, eventsTopic, deadLettersTopic }),
+    commandLog: ({ mayJoin, before, fatal }: Asked) =>
+      kafkaCommandLog({ ...kafka, groupId, replicaId, topics: [commandsTopic], sessionTimeoutMs, mayJoin, before, onFatal: fatal }),
+  };
+  return { parts, deviceUrl: config.deviceUrl, stop: async () => {} };
+}
+
+/** Topics as they must be, and the right to use them; answers how many partitions the lanes have. */
+async function topics(config: FleetConfig, log: Log): Promise<number> {
+  const { commandsTopic, eventsTopic, deadLettersTopic, commandsPartitions, kafkaGroupId: groupId } = config;
+  if (config.kafkaSaslMechanism === 'PLAIN' && !config.kafkaSsl)
+    log.warn({}, 'KAFKA_SASL_MECHANISM=PLAIN without KAFKA_SSL=true: the password crosses the network in clear');
+  const named = { commands: [commandsTopic], events: eventsTopic, deadLetters: deadLettersTopic };
+  await checkRights({ ...kafkaOf(config, log), ...named, groupId });
+  return ensureTopics({ ...kafkaOf(config, log), ...named, partitions: commandsPartitions });
+}
+
+/** Waits for all: what must be changed before a start is told at once, not one start after the other. */
+async function allOf<const T extends readonly unknown[]>(all: { readonly [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  const ended = await Promise.allSettled(all);
+  const failed = ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  const [first, ...others] = failed.filter((error): error is LocusError => error instanceof LocusError && error.fate === 'stop');
+  if (first === undefined && failed.length > 0) throw failed[0];
+  if (first === undefined) return Promise.all(all) as unknown as Promise<T>;
+  const faults = [first, ...others].flatMap((error) => error.faults);
+  throw others.length === 0 ? first : new LocusError(first.code, [first, ...others].map(why).join('; '), { faults });
+}
+
+/** One file, and what never leaves the memory of one process: its leases and its hints. */
+async function embedded(config: EmbeddedConfig, log: Log, broken: (why: string) => void): Promise<Backing> {
+  const { dataDir, commandsTopic, eventsTopic, deadLettersTopic, replicaId, sessionTimeoutMs } = config;
+  const file = new EmbeddedFile({ path: join(dataDir, 'locus.db'), clock: systemClock, broken });
+  file.open();
+  const store = embeddedStateStore(file, { random: systemRandom });
+  await store.start();
+  const partitions = await recorded(store, config.commandsPartitions, 'COMMANDS_PARTITIONS');
+  const commands = await EmbeddedLog.open({ file, topics: [commandsTopic, eventsTopic, deadLettersTopic], partitions });
+  const offsets = await commands.offsets(config.kafkaGroupId);
+  const group = new Group(partitions, systemClock, offsets);
+  const failed = (error: unknown) => log.warn({ why: why(error) }, 'commands that were read are not forgotten yet');
+  const forgetting = every(systemClock, FORGET_MS, () => commands.forgetRead([commandsTopic], offsets), failed);
+  const common = { clock: systemClock, random: systemRandom, log };
+  const gateway =
+    config.deviceUrl === undefined
+      ? await startSimulatedGateway({ ...common, journalPath: join(dataDir, 'device.journal') })
+      : { url: config.deviceUrl, stop: async () => {} };
+  const parts = {
+    store,
+    partitions,
+    registry: embeddedRegistry(file),
+    notices: memoryNotices(memoryDisk(systemClock)),
+    leaseStore: memoryLeaseStore(memoryLocks(systemClock)),
+    writer: embeddedWriter(commands, { events: eventsTopic, deadLetters: deadLettersTopic }),
+    commandLog: ({ mayJoin, fatal }: Asked) =>
+      new Member(commands, group, { replicaId, topics: [commandsTopic], sessionTimeoutMs, mayJoin, onFatal: fatal }),
+  };
+  return {
+    parts,
+    deviceUrl: gateway.url,
+    async stop() {
+      forgetting.cancel();
+      await gateway.stop();
+      file.close();
+    },
+  };
+}
+
+/** What the command log is asked for. */
+type Asked = Parameters<ReplicaOptions['commandLog']>[0];
+
+/** The partition count must be the one that the store was filled with, or the program does not start. */
+async function recorded(store: StateStore, partitions: number, source: string): Promise<number> {
+  const stands = await store.layout('partitions', partitions);
+  if (stands === partitions) return partitions;
+  const said = `${source} has ${partitions} partitions, the store was filled with ${stands}`;
   throw new LocusError('LAYOUT_CHANGED', `${said}: locations would move to other partitions`);
 }
 
-function replicaOptions(config: Config, { log, meters, leaseMargin }: Telemetry, partitions: number, bound: readonly Bound[]) {
-  const common = { clock: systemClock, random: systemRandom, log };
-  const kafka = kafkaOf(config, log);
-  const { replicaId, sessionTimeoutMs, kafkaGroupId: groupId } = config;
+function replicaOptions(config: Config, { log, meters, leaseMargin }: Telemetry, bound: readonly Bound[]) {
   return {
-    ...common,
+    clock: systemClock,
+    random: systemRandom,
+    log,
     meters,
     marginMs: leaseMargin,
-    leaseStore: redisLeaseStore({ ...common, urls: config.lockRedisUrls }),
-    writer: kafkaWriter({ ...kafka, eventsTopic: config.eventsTopic, deadLettersTopic: config.deadLettersTopic }),
     definitions: definitions(bound),
     limits: config,
-    replicaId,
+    replicaId: config.replicaId,
     url: config.advertiseUrl,
-    group: groupId,
-    source: `locus/${groupId}`,
+    group: config.kafkaGroupId,
+    source: `locus/${config.kafkaGroupId}`,
     lanes: new Map([[config.commandsTopic, 'customer' as const]]),
     leaseTtlMs: config.leaseTtlMs,
-    sessionMs: sessionTimeoutMs,
-    partitions,
-    commandLog: (asked: Parameters<ReplicaOptions['commandLog']>[0]) =>
-      kafkaCommandLog({
-        ...kafka,
-        groupId,
-        replicaId,
-        topics: [config.commandsTopic],
-        sessionTimeoutMs,
-        mayJoin: asked.mayJoin,
-        before: asked.before,
-        onFatal: asked.fatal,
-      }),
+    sessionMs: config.sessionTimeoutMs,
   };
+}
+
+/** For a person who started it with nothing configured: where it is and two lines to try. */
+function welcome(at: { readonly http: string; readonly admin: string; readonly device: string; readonly dataDir: string }): string {
+  const curl = (key: string, command: string, input: string) =>
+    `  curl -d '${input}' -H 'content-type: application/json' -H 'idempotency-key: ${key}' ${at.http}/v1/cash-location/ATM-1/${command}`;
+  const load = curl('load-1', 'load', '{"currency":"USD","cassettes":[{"denomination":2000,"count":100}]}');
+  const dispense = curl('dispense-1', 'dispense', '{"amount":6000,"currency":"USD"}');
+  return `
+Locus runs embedded: everything it knows is in ${at.dataDir}.
+
+  commands and state  ${at.http}
+  inspection          ${at.admin}/admin/locations
+  device gateway      ${at.device}
+
+Load a cash machine with 100 notes of $20, then have it pay $60:
+
+${load}
+
+${dispense}
+
+The same line again gets the same answer, and no cash moves: a command is known by its key.
+
+`;
 }
 
 /** What this life did, for whoever reads its last line after it has left. */

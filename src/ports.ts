@@ -95,6 +95,8 @@ export type StateStore = {
   stop(): Promise<void>;
   /** The present life, or undefined while there is no connection. */
   life(): string | undefined;
+  /** Why there is no connection, as far as it is known: a sentence for an operator. Left out by a store that cannot be out of reach. */
+  trouble?(): string | undefined;
   /** Called after each connection that was made anew, first start excepted. */
   onReconnect(heard: (life: string) => void): void;
 
@@ -258,6 +260,8 @@ export type CommandLog = {
   commit(offsets: readonly (TopicPartition & { readonly offset: number })[]): Promise<void>;
   /** Leaves the group. */
   stop(): Promise<void>;
+  /** Why it is not in its group, as far as it is known: a sentence for an operator. */
+  trouble?(): string | undefined;
   /** Partitions of each lane topic. */
   readonly partitions: number;
 };

@@ -1,4 +1,5 @@
 /** Every environment variable: what it is, its default, and the rule its text must keep. The documentation is made from this table. */
+import { X509Certificate } from 'node:crypto';
 
 /** A value, or the rule that the text broke, in words an operator can act on. */
 export type Broken = { readonly rule: string };
@@ -14,8 +15,10 @@ export type Variable<T> = {
   readonly derived?: string;
   /** Never shown, and also read from the file that NAME_FILE names. */
   readonly secret?: true;
+  /** Not a secret, but read from the file that NAME_FILE names too; 'path': the variable itself may also hold the path. */
+  readonly file?: true | 'path';
 };
-type Rest<T> = Pick<Variable<T>, 'fallback' | 'derived' | 'secret'>;
+type Rest<T> = Pick<Variable<T>, 'fallback' | 'derived' | 'secret' | 'file'>;
 const variable = <T>(name: string, read: Reader<T>, rest: Rest<T>, what: string): Variable<T> => ({ name, what, read, ...rest });
 
 const broken = (rule: string): Broken => ({ rule });
@@ -58,15 +61,39 @@ const httpUrl: Reader<string> = (text) => {
   return good ? text.replace(/\/+$/, '') : broken('must be an http:// or https:// URL without user, query and fragment');
 };
 const redisUrl: Reader<string> = (text) => {
-  if (text.startsWith('rediss://')) return broken('rediss:// (TLS) is not there yet: use redis:// over a network you trust');
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  const good = url?.protocol === 'redis:' && url.hostname !== '' && /^(\/\d{0,4})?$/.test(url.pathname) && url.search === '';
-  return good ? text : broken('must be redis://[user:password@]host[:port][/database]');
+  const known = url !== undefined && /^rediss?:$/.test(url.protocol) && url.hostname !== '' && url.hash === '' && decodes(url);
+  if (known && /^(\/\d{0,4})?$/.test(url.pathname) && url.search === '') return text;
+  return broken('must be redis://[user:password@]host[:port][/database], or rediss:// for TLS; what is special in a password as %XX');
 };
+/** `user:password` must be percent-encoded, or it would be sent as something else. */
+function decodes({ username, password }: URL): boolean {
+  try {
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
+}
 const redisUrls: Reader<readonly string[]> = (text) => {
   const wrong = items(text).map(redisUrl).find(isBroken);
   return wrong === undefined ? items(text) : broken(`each of them, separated by commas, ${wrong.rule}`);
 };
+const yes: Reader<boolean> = (text) => (text === 'true' || text === 'false' ? text === 'true' : broken('must be true or false'));
+const certificates: Reader<string> = (text) => {
+  const found = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+  return found.length > 0 && found.every(isCertificate) ? found.join('\n') : broken('must be a file of certificates in PEM, or their text');
+};
+function isCertificate(pem: string): boolean {
+  try {
+    new X509Certificate(pem);
+    return true;
+  } catch {
+    return false;
+  }
+}
+const oneLine = matching(/^[^\p{Cc}]{1,1024}$/u, 'must be 1 to 1024 characters on one line');
+
 /** Which server a Redis URL means, whatever its user, password and database. */
 export function server(url: string): string {
   const { hostname: found, port: at } = new URL(url);
@@ -76,7 +103,12 @@ export function server(url: string): string {
 
 /** Every variable, in the order in which the documentation lists them. */
 export const variables = {
-  kafkaBrokers: variable('KAFKA_BROKERS', brokers, {}, 'Kafka brokers to start from, host:port, several separated by commas.'),
+  kafkaBrokers: variable(
+    'KAFKA_BROKERS',
+    brokers,
+    { derived: 'none: without it and REDIS_URL the program runs embedded, alone, in one file' },
+    'Kafka brokers to start from, host:port, several separated by commas.',
+  ),
   kafkaClientId: variable('KAFKA_CLIENT_ID', name, { fallback: 'locus' }, 'How this program names itself in broker logs and quotas.'),
   kafkaGroupId: variable(
     'KAFKA_GROUP_ID',
@@ -84,12 +116,43 @@ export const variables = {
     { fallback: 'locus' },
     'Consumer group of the fleet; replicas share work within one group.',
   ),
-  redisUrl: variable('REDIS_URL', redisUrl, { secret: true }, 'The state store: one Redis master, durable as DURABILITY demands.'),
+  kafkaSsl: variable('KAFKA_SSL', yes, { fallback: 'false' }, 'Speak TLS with the brokers, whose certificates must name them.'),
+  kafkaSslCa: variable(
+    'KAFKA_SSL_CA',
+    certificates,
+    { file: 'path', derived: 'the CAs that Node trusts' },
+    'The CAs that sign the brokers’ certificates: a file in PEM, or its text. No other CA is trusted then.',
+  ),
+  kafkaSaslMechanism: variable(
+    'KAFKA_SASL_MECHANISM',
+    oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'),
+    { derived: 'none: brokers do not ask who this is' },
+    'How this program proves to the brokers who it is.',
+  ),
+  kafkaSaslUsername: variable(
+    'KAFKA_SASL_USERNAME',
+    oneLine,
+    { file: true, derived: 'none' },
+    'The user that brokers know this program as.',
+  ),
+  kafkaSaslPassword: variable('KAFKA_SASL_PASSWORD', oneLine, { secret: true, derived: 'none' }, 'The password of that user.'),
+  redisUrl: variable(
+    'REDIS_URL',
+    redisUrl,
+    { secret: true, derived: 'none: see KAFKA_BROKERS' },
+    'The state store: one Redis master, durable as DURABILITY demands; rediss:// for TLS, user:password@ for an ACL user.',
+  ),
   lockRedisUrls: variable(
     'LOCK_REDIS_URLS',
     redisUrls,
-    { secret: true, derived: 'REDIS_URL under DURABILITY=relaxed, else required' },
+    { secret: true, derived: 'none when embedded, REDIS_URL under DURABILITY=relaxed, else required' },
     'Redis nodes that hold the leases: an odd number, none of them the store, so that lease traffic never touches its log.',
+  ),
+  redisSslCa: variable(
+    'REDIS_SSL_CA',
+    certificates,
+    { file: 'path', derived: 'the CAs that Node trusts' },
+    'The CAs that sign the certificates of all Redis nodes, store and locks: a file in PEM, or its text.',
   ),
   durability: variable(
     'DURABILITY',
@@ -100,8 +163,14 @@ export const variables = {
   deviceUrl: variable(
     'DEVICE_URL',
     httpUrl,
-    { fallback: 'http://127.0.0.1:7070' },
-    'The device gateway that dispenses; the default is where `locus device` listens.',
+    { derived: 'http://127.0.0.1:7070, where `locus device` listens; embedded: a simulated one in the process' },
+    'The device gateway that dispenses.',
+  ),
+  dataDir: variable(
+    'DATA_DIR',
+    matching(/^[^\0]{1,4096}$/, 'must be the path of a folder'),
+    { fallback: './data' },
+    'Where the embedded mode keeps its file and the journal of its simulated device, for one process at a time.',
   ),
   httpHost: variable(
     'HTTP_HOST',

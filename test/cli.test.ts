@@ -1,6 +1,6 @@
 /** The compiled command line against replicas whose desk is a fake: what it prints, where, and with which exit code. */
 import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -39,6 +39,14 @@ async function setup(answers: Partial<Desk> = {}) {
   ends.push(http.stop, admin.stop);
   const env = { LOCUS_URL: http.url, LOCUS_ADMIN_URL: admin.url, ADMIN_TOKEN: TOKEN };
   return { asked, env, run: (...words: string[]) => locus(words, env) };
+}
+const ACTIONS = ['pause', 'resume', 'unfreeze', 'evict', 'settle', 'accept', 'raise'];
+/** A few at a time: each is a process. */
+async function inTurns<T, R>(all: readonly T[], run: (one: T) => Promise<R>): Promise<(readonly [T, R])[]> {
+  const done: (readonly [T, R])[] = [];
+  for (let from = 0; from < all.length; from += 4)
+    done.push(...(await Promise.all(all.slice(from, from + 4).map(async (one) => [one, await run(one)] as const))));
+  return done;
 }
 const isOneLine = (text: string) => /^locus: [^\n]+\n$/.test(text);
 
@@ -127,6 +135,11 @@ describe('locus send', () => {
     [['send', 'cash-location/a', 'open', '--wait', '61'], 'must be a whole number from 0 to 60'],
     [['send', 'cash-location/a', 'open', '--url', 'replica'], 'must be an http:// or https:// URL'],
     [['send', 'cash-location/a', 'open', '-o', 'xml'], 'Allowed choices are text, json'],
+    [['pause', 'cash-location/a'], "required option '--because <reason>' not specified"],
+    [['settle', 'cash-location/a', 'c1', '{x', '--because', 'y'], 'EVIDENCE is "{x"'],
+    [['accept', 'locus.commands', 'x', '--because', 'y'], 'PARTITION is "x": must be a number'],
+    [['events', 'cash-location/a', '--after', '-1'], 'must be a whole number from 0'],
+    [['dead-letters', 'replay', '--max', '0'], 'must be a whole number from 1 to 10000'],
     [['locations', '--limit', '0'], 'must be a whole number from 1 to 1000'],
     [['parked', 'drop', 'cash-location/a', 'c1'], "required option '--because <reason>' not specified"],
     [['device', '--latency', '50..5'], 'must be a number of milliseconds or a range such as 5..50'],
@@ -232,14 +245,134 @@ describe('locus parked', () => {
   });
 });
 
+describe("an operator's action", () => {
+  const because = ['--because', 'counted by hand', '--key', 'k1'];
+
+  it.each(['pause', 'resume', 'unfreeze', 'evict'] as const)('locus %s names the location, the reason and the key', async (verb) => {
+    const { run, asked } = await setup();
+    const { exit, out } = await run(verb, 'cash-location/a', ...because);
+    expect([exit, asked.acts]).toEqual([
+      0,
+      [{ address: 'cash-location/a', action: { verb, key: 'k1', because: 'counted by hand' }, forwarded: false }],
+    ]);
+    expect(out).toContain('status  done\n');
+  });
+
+  it('locus settle hands on the evidence', async () => {
+    const { run, asked } = await setup();
+    const evidence = { status: 'failed', code: 'NEVER_DISPENSED' };
+    const { exit, out } = await run('settle', 'cash-location/a', 'c1', JSON.stringify(evidence), ...because, '-o', 'json');
+    expect([exit, asked.acts[0]?.action]).toEqual([
+      0,
+      { verb: 'settle', key: 'k1', commandId: 'c1', because: 'counted by hand', evidence },
+    ]);
+    expect(JSON.parse(out)).toMatchObject({ status: 'done' });
+  });
+
+  it('locus accept names the partition, and locus raise asks for another generation', async () => {
+    const raised: string[] = [];
+    const { run, asked } = await setup({
+      raiseGeneration: async (reason) => {
+        raised.push(reason);
+        return { kind: 'acted', text: '{"generation":"2:ab"}' };
+      },
+    });
+    expect((await run('accept', 'locus.commands', '3', ...because)).exit).toBe(0);
+    expect(asked.accepted).toEqual([{ topic: 'locus.commands', partition: 3, because: 'counted by hand' }]);
+    expect((await run('raise', ...because)).out).toBe('generation  2:ab\n');
+    expect(raised).toEqual(['counted by hand']);
+  });
+
+  it('exits 1 with the reason when it is refused', async () => {
+    const { run } = await setup({ act: async () => ({ kind: 'refused', code: 'CONFLICT', why: 'the location is not frozen' }) });
+    const { exit, out, err } = await run('unfreeze', 'cash-location/a', ...because);
+    expect([exit, out, err]).toEqual([1, '', 'locus: CONFLICT: the location is not frozen\n']);
+  });
+
+  it('locus partitions lists what is refused', async () => {
+    const { run } = await setup();
+    const { exit, out } = await run('partitions');
+    expect([exit, out]).toEqual([0, 'TOPIC           PARTITION  CODE    WHY\nlocus.commands          3  CANARY  another life\n']);
+    expect(JSON.parse((await run('partitions', '-o', 'json')).out)).toMatchObject({ refused: [{ partition: 3 }] });
+    const none = await setup({ refusedPartitions: () => [] });
+    expect((await none.run('partitions')).out).toBe('this replica refuses no partition\n');
+  });
+
+  it('reads the token from a file as a replica does', async () => {
+    const { env } = await setup();
+    const dir = await mkdtemp(join(tmpdir(), 'locus-cli-'));
+    ends.push(() => rm(dir, { recursive: true }));
+    await writeFile(join(dir, 'token'), `${TOKEN}\n`);
+    const { ADMIN_TOKEN: _, ...rest } = env;
+    expect((await locus(['partitions'], { ...rest, ADMIN_TOKEN_FILE: join(dir, 'token') })).exit).toBe(0);
+    expect((await locus(['partitions'], { ...rest, ADMIN_TOKEN: 'short' })).exit).toBe(78);
+  });
+});
+
+describe('locus doctor', () => {
+  it('exits 78 when the configuration itself is wrong, before it looks at anything', async () => {
+    const { exit, out, err } = await locus(['doctor'], { KAFKA_BROKERS: 'kafka', HTTP_PORT: 'eighty' });
+    expect([exit, out]).toEqual([78, '']);
+    expect(err).toContain('locus: KAFKA_BROKERS is "kafka": must be host:port');
+    expect(err).toContain('locus: HTTP_PORT is "eighty"');
+  });
+
+  it('needs nothing of an embedded replica but a folder', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'locus-cli-'));
+    ends.push(() => rm(dir, { recursive: true }));
+    const { exit, out } = await locus(['doctor'], { DATA_DIR: join(dir, 'data') });
+    expect([exit, out]).toEqual([0, expect.stringContaining('not there yet: the first start makes it')]);
+    await writeFile(join(dir, 'taken'), '');
+    expect((await locus(['doctor'], { DATA_DIR: join(dir, 'taken', 'data') })).exit).toBe(1);
+  });
+
+  it('exits 1 with one line for each thing that does not answer', async () => {
+    const urls = { REDIS_URL: 'redis://127.0.0.1:1', DEVICE_URL: 'http://127.0.0.1:1' };
+    const locks = ['redis://127.0.0.1:2', 'redis://127.0.0.1:3', 'redis://127.0.0.1:4'].join(',');
+    const { exit, out, err } = await locus(['doctor'], { KAFKA_BROKERS: '127.0.0.1:1', LOCK_REDIS_URLS: locks, ...urls });
+    expect([exit, err]).toEqual([1, '']);
+    const wrong = out.split('\n').filter((line) => line.startsWith('wrong'));
+    expect(wrong).toHaveLength(4);
+    expect(wrong.every((line) => line.includes('ECONNREFUSED') && line.includes('see that it runs'))).toBe(true);
+  });
+});
+
+describe('what is read from Kafka', () => {
+  it.each([[['events', 'cash-location/a']], [['dead-letters', 'ls']], [['dead-letters', 'show', '0:1']]])(
+    'needs its configuration, else it exits 78: %j',
+    async (words) => {
+      const { exit, out, err } = await locus(words);
+      expect([exit, out]).toEqual([78, '']);
+      expect(err).toMatch(/^locus: KAFKA_BROKERS is not set: /);
+      const json = await locus([...words, '-o', 'json']);
+      expect([json.exit, JSON.parse(json.err)]).toMatchObject([78, { code: 'CONFIG_INVALID', faults: [{ field: 'KAFKA_BROKERS' }] }]);
+    },
+  );
+
+  it('exits 1 with a line that says where nobody answers', async () => {
+    const { exit, out, err } = await locus(['events', 'cash-location/a'], { KAFKA_BROKERS: '127.0.0.1:1' });
+    expect([exit, out, isOneLine(err)]).toEqual([1, '', true]);
+    expect(err).toContain('locus.events at 127.0.0.1:1 cannot be read: Connection error: connect ECONNREFUSED 127.0.0.1:1');
+  }, 20_000);
+});
+
 describe('locus', () => {
   it('has help for every command, on standard output with exit 0', async () => {
-    for (const words of [[], ['serve'], ['send'], ['locations'], ['location'], ['parked'], ['parked', 'drop'], ['device'], ['demo']]) {
-      const { exit, out, err } = await locus([...words, '--help']);
+    const groups = { parked: ['ls', 'show', 'replay', 'drop'], 'dead-letters': ['ls', 'show', 'replay'] };
+    const singles = [...'serve send locations location partitions events doctor device demo'.split(' '), ...ACTIONS];
+    const deep = Object.entries(groups).flatMap(([group, verbs]) => [[group], ...verbs.map((verb) => [group, verb])]);
+    const every = [[], ...singles.map((it) => [it]), ...deep];
+    const ran = await inTurns(every, (words) => locus([...words, '--help']));
+    for (const [words, { exit, out, err }] of ran) {
       expect([words, exit, err]).toEqual([words, 0, '']);
       expect(out).toContain(`Usage: locus ${words.join(' ')}`.trim());
+      const isGroup = words.length === 0 || (words.length === 1 && Object.hasOwn(groups, words[0] ?? ''));
+      expect([words, isGroup || out.includes('-o, --output <format>')]).toEqual([words, true]);
     }
-  });
+    // Nobody adds a command without adding it here.
+    const listed = [...(ran[0]?.[1].out ?? '').matchAll(/^ {2}([a-z-]+) /gm)].map(([, name]) => name);
+    expect(listed.sort()).toEqual([...singles, ...Object.keys(groups)].sort());
+  }, 30_000);
 
   it('lists every variable in the help of serve', async () => {
     const { out } = await locus(['serve', '--help']);
@@ -253,7 +386,7 @@ describe('locus', () => {
   });
 
   it('serve tells every fault of the configuration, one a line, and exits 78', async () => {
-    const { exit, out, err } = await locus(['serve'], { HTTP_PORT: 'eighty', DURABILITY: 'journal' });
+    const { exit, out, err } = await locus(['serve'], { HTTP_PORT: 'eighty', DURABILITY: 'journal', REDIS_URL: 'redis://store' });
     expect([exit, out]).toEqual([78, '']);
     const lines = err.trimEnd().split('\n');
     expect(lines.every((line) => line.startsWith('locus: '))).toBe(true);

@@ -1,6 +1,6 @@
 /** The configuration tells every fault at once, in words an operator can act on, and never a secret. */
 import { describe, expect, it } from 'vitest';
-import { environment, readConfig } from '../src/config.ts';
+import { environment, readAdminToken, readConfig, readKafkaConfig } from '../src/config.ts';
 import { LocusError } from '../src/errors.ts';
 import { variables } from '../src/variables.ts';
 
@@ -9,10 +9,27 @@ const enough = {
   REDIS_URL: 'redis://store:6379',
   LOCK_REDIS_URLS: 'redis://l1:6379,redis://l2:6379,redis://l3:6379',
 };
+/** Expires in 2126; its key was thrown away. */
+const ca = `-----BEGIN CERTIFICATE-----
+MIIBjjCCATWgAwIBAgIUNGDHdgilU1VPXYA2FkzcP5ZB1HcwCgYIKoZIzj0EAwIw
+HDEaMBgGA1UEAwwRYSBDQSBvZiB0aGUgdGVzdHMwIBcNMjYxMTIxMDcyNDI4WhgP
+MjEyNjEwMjgwNzI0MjhaMBwxGjAYBgNVBAMMEWEgQ0Egb2YgdGhlIHRlc3RzMFkw
+EwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEzHaBfNHqnNxdX5bSB/0A+s7XCla6Ywj/
+iwgEnPFuxVmZ56JphOF6agwcPlu5ZwDgmN46w73MG7Cr0X+8K5QrvqNTMFEwHQYD
+VR0OBBYEFM9jO9kgtpkMCKAzi+o+cRWBKGmFMB8GA1UdIwQYMBaAFM9jO9kgtpkM
+CKAzi+o+cRWBKGmFMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIg
+ArtZwyn8CH8rPBaYJZPX9XlODqwmMT5kKGcEVJdCF8MCIGNdLHqWWhFvyiCcrB6A
+GWF8InOHVDVr4WMW4wUhtzOT
+-----END CERTIFICATE-----`;
+const sasl = { KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'locus', KAFKA_SASL_PASSWORD: 'hush' };
 const machine = {
   hostName: 'replica-0',
   readFile: (path: string) => {
     if (path === '/run/token') return 'a-token-of-enough-length\n';
+    if (path === '/run/password') return ' p@ss \r\n\n';
+    if (path === '/run/lines') return 'two\nlines\n';
+    if (path === '/run/key') return '-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n';
+    if (path === '/run/ca.pem') return `Issued for a test\n${ca}\n`;
     throw new Error(`ENOENT: no such file, open '${path}'`);
   },
 };
@@ -33,13 +50,16 @@ const faults = (env: Record<string, string | undefined> = {}) => faultsOf({ ...e
 describe('configuration', () => {
   it('needs Kafka, the store and the lock nodes, and has a default for all else', () => {
     expect(read()).toEqual({
+      embedded: false,
       kafkaBrokers: ['k1:9092'],
       kafkaClientId: 'locus',
       kafkaGroupId: 'locus',
+      kafkaSsl: false,
       redisUrl: 'redis://store:6379',
       lockRedisUrls: ['redis://l1:6379', 'redis://l2:6379', 'redis://l3:6379'],
       durability: 'store',
       deviceUrl: 'http://127.0.0.1:7070',
+      dataDir: './data',
       httpHost: '127.0.0.1',
       httpPort: 8080,
       adminHost: '127.0.0.1',
@@ -64,19 +84,36 @@ describe('configuration', () => {
       probeTimeoutMs: 2_000,
       drainMs: 30_000,
       logLevel: 'info',
+      origins: {},
     });
   });
 
-  it('says of an empty environment that embedded mode is not there yet', () => {
-    expect(faultsOf({})).toEqual([
-      'KAFKA_BROKERS=not set: must be set: the embedded mode that does without Kafka and Redis is not there yet',
-      'REDIS_URL=not set: must be set: the embedded mode that does without Kafka and Redis is not there yet',
-      expect.stringContaining('LOCK_REDIS_URLS=not set: must be set under DURABILITY=store'),
-    ]);
+  it('runs embedded when nothing is configured, with a device of its own unless one is named', () => {
+    expect(readConfig({}, machine)).toMatchObject({ embedded: true, dataDir: './data', deviceUrl: undefined, httpPort: 8080 });
+    expect(readConfig({ DEVICE_URL: 'http://device:7070', DATA_DIR: '/var/lib/locus' }, machine)).toMatchObject({
+      embedded: true,
+      dataDir: '/var/lib/locus',
+      deviceUrl: 'http://device:7070',
+    });
+  });
+
+  it.each<[string, Record<string, string>, readonly string[]]>([
+    ['Kafka', { KAFKA_BROKERS: 'k1:9092', DURABILITY: 'relaxed' }, ['REDIS_URL=not set: must be set, because KAFKA_BROKERS is']],
+    ['the store', { REDIS_URL: 'redis://store', DURABILITY: 'relaxed' }, ['KAFKA_BROKERS=not set: must be set, because REDIS_URL is']],
+    [
+      'the lock nodes',
+      { LOCK_REDIS_URLS: 'redis://l1' },
+      ['KAFKA_BROKERS=not set: must be set, because LOCK_REDIS_URLS is', 'REDIS_URL=not set: must be set, because LOCK_REDIS_URLS is'],
+    ],
+    ['a secret in a file', { REDIS_URL_FILE: '/run/absent' }, ['REDIS_URL_FILE', 'KAFKA_BROKERS=not set', 'LOCK_REDIS_URLS=not set']],
+  ])('does not run embedded when only %s is configured, and names what is missing', (_, env, told) => {
+    const found = faultsOf(env);
+    expect(found).toHaveLength(told.length);
+    for (const [n, text] of told.entries()) expect(found[n]).toContain(text);
   });
 
   it('tells all faults at once', () => {
-    const all = faults({ HTTP_PORT: '99999', LOG_LEVEL: 'loud', LEASE_TTL_MS: '-1', KAFKA_SSL: 'true', EVENTS_TOPIC: 'a b' });
+    const all = faults({ HTTP_PORT: '99999', LOG_LEVEL: 'loud', LEASE_TTL_MS: '-1', KAFKA_SSL: 'yes', EVENTS_TOPIC: 'a b' });
     expect(all.map((it) => it.split('=')[0])).toEqual(['KAFKA_SSL', 'HTTP_PORT', 'EVENTS_TOPIC', 'LEASE_TTL_MS', 'LOG_LEVEL']);
   });
 
@@ -86,10 +123,15 @@ describe('configuration', () => {
     ['KAFKA_BROKERS', 'kafka', 'must be host:port'],
     ['KAFKA_BROKERS', 'a:1,,b:2', 'must be host:port'],
     ['KAFKA_BROKERS', 'a:99999', 'must be host:port'],
-    ['KAFKA_SSL', 'true', 'TLS and SASL to Kafka are not there yet'],
-    ['KAFKA_SASL_PASSWORD_FILE', '/run/password', 'TLS and SASL to Kafka are not there yet'],
+    ['KAFKA_SSL', '1', 'must be true or false'],
+    ['KAFKA_SSL_CA', '/run/ca.pem', 'KAFKA_SSL_CA=set: is of no use without KAFKA_SSL=true'],
+    ['KAFKA_SSL_CA', '/run/absent', 'KAFKA_SSL_CA="/run/absent": must name a file that can be read'],
+    ['KAFKA_SSL_CA_FILE', '/run/key', 'KAFKA_SSL_CA_FILE="/run/key": its content must be a file of certificates in PEM'],
+    ['KAFKA_SASL_PASSWORD', 'hush', 'KAFKA_SASL_MECHANISM=not set: must be set with KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD'],
+    ['REDIS_SSL_CA', '/run/ca.pem', 'is of no use without rediss:// in REDIS_URL or LOCK_REDIS_URLS'],
+    ['REDIS_URL', 'redis://u:50%@store', 'what is special in a password as %XX'],
+    ['REDIS_URL', 'redis://u:a#b@store', 'what is special in a password as %XX'],
     ['BULK_TOPIC', 'bulk', 'the bulk lane is not there yet'],
-    ['REDIS_URL', 'rediss://store', 'rediss:// (TLS) is not there yet'],
     ['REDIS_URL', 'store:6379', 'must be redis://'],
     ['LOCK_REDIS_URLS', 'redis://l1,redis://l2', 'must be an odd number, not 2'],
     ['LOCK_REDIS_URLS', 'redis://l1,redis://l1:6379,redis://l2', 'must not name one server twice'],
@@ -126,19 +168,54 @@ describe('configuration', () => {
     ]);
   });
 
+  it('reads links to Kafka and Redis that are secure, and says which values came from files', () => {
+    const links = {
+      ...sasl,
+      KAFKA_SASL_PASSWORD: '',
+      KAFKA_SASL_PASSWORD_FILE: '/run/password',
+      KAFKA_SSL: 'true',
+      KAFKA_SSL_CA: ca,
+      REDIS_URL: 'rediss://locus:p%40ss@store:6380/1',
+      REDIS_SSL_CA: '/run/ca.pem',
+    };
+    expect(read(links)).toMatchObject({
+      kafkaSsl: true,
+      kafkaSslCa: ca,
+      kafkaSaslMechanism: 'PLAIN',
+      kafkaSaslUsername: 'locus',
+      kafkaSaslPassword: ' p@ss ',
+      redisUrl: 'rediss://locus:p%40ss@store:6380/1',
+      redisSslCa: ca,
+      origins: { KAFKA_SASL_PASSWORD: 'KAFKA_SASL_PASSWORD_FILE=/run/password', REDIS_SSL_CA: 'REDIS_SSL_CA=/run/ca.pem' },
+    });
+  });
+
+  it.each([
+    [{ ...sasl, KAFKA_SASL_MECHANISM: 'SCRAM' }, 'KAFKA_SASL_MECHANISM="SCRAM": must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512'],
+    [{ ...sasl, KAFKA_SASL_USERNAME: '' }, 'KAFKA_SASL_USERNAME=not set: must be set with KAFKA_SASL_MECHANISM'],
+    [{ ...sasl, KAFKA_SASL_PASSWORD: '' }, 'KAFKA_SASL_PASSWORD=not set: must be set with KAFKA_SASL_MECHANISM'],
+    [
+      { ...sasl, KAFKA_SASL_PASSWORD: '', KAFKA_SASL_PASSWORD_FILE: '/run/lines' },
+      'KAFKA_SASL_PASSWORD_FILE="/run/lines": its content must be 1 to 1024 characters on one line',
+    ],
+  ])('refuses half a user of Kafka, and one that cannot be: %o', (env, told) => expect(faults(env)).toEqual([told]));
+
   it('never shows a secret', () => {
     const told = faults({
       ADMIN_TOKEN: 'hush hush hush hush',
       REDIS_URL: 'redis://:hush@store/x',
       LOCK_REDIS_URLS: 'redis://:hush@l1,redis://:hush@l2',
+      KAFKA_SASL_PASSWORD: 'hush\nhush',
+      KAFKA_SSL_CA: '-----BEGIN PRIVATE KEY-----hush',
+      REDIS_SSL_CA_FILE: '/run/key',
     });
-    expect(told).toHaveLength(3);
+    expect(told).toHaveLength(6);
     expect(told.join('\n')).not.toContain('hush');
   });
 
   it('lets the store hold the leases only when relaxed', () => {
     const relaxed = { ...enough, DURABILITY: 'relaxed', LOCK_REDIS_URLS: '' };
-    expect(readConfig(relaxed, machine).lockRedisUrls).toEqual(['redis://store:6379']);
+    expect(readConfig(relaxed, machine)).toMatchObject({ lockRedisUrls: ['redis://store:6379'] });
   });
 
   it('opens the admin port beyond loopback with a token and an address that others can reach', () => {
@@ -155,6 +232,16 @@ describe('configuration', () => {
 
   it('takes an empty variable as one that is not set', () => {
     expect(read({ HTTP_PORT: '', ADMIN_TOKEN: ' ' })).toMatchObject({ httpPort: 8080, adminToken: undefined });
+  });
+
+  it('hands out a part of it without judging the rest', () => {
+    const kafka = { KAFKA_BROKERS: 'k1:9092', EVENTS_TOPIC: 'bank.events', HTTP_PORT: 'eighty' };
+    expect(readKafkaConfig(kafka, machine)).toMatchObject({ kafkaBrokers: ['k1:9092'], eventsTopic: 'bank.events', kafkaGroupId: 'locus' });
+    expect(() => readKafkaConfig({ ...kafka, EVENTS_TOPIC: 'a b' }, machine)).toThrow(/^EVENTS_TOPIC is "a b": [^\n]+$/);
+    expect(() => readKafkaConfig({}, machine)).toThrow(/^KAFKA_BROKERS is not set: [^\n]+$/);
+    expect(readAdminToken({ ADMIN_TOKEN_FILE: '/run/token' }, machine)).toBe('a-token-of-enough-length');
+    expect(readAdminToken({}, machine)).toBeUndefined();
+    expect(() => readAdminToken({ ADMIN_TOKEN: 'short' }, machine)).toThrow(/^ADMIN_TOKEN is \(a secret, not shown\): [^\n]+$/);
   });
 
   it('describes every variable in one sentence or two on one line', () => {

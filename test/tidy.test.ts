@@ -10,7 +10,9 @@ import * as shape from './tidy/shape.ts';
 import { filesBelow, readSource, type Source, sourceOf } from './tidy/source.ts';
 
 const root = join(import.meta.dirname, '..');
-const paths = ['src', 'actors', 'infra', 'test'].filter((folder) => existsSync(join(root, folder))).flatMap((it) => filesBelow(root, it));
+const paths = ['src', 'actors', 'infra', 'test', 'docs']
+  .filter((folder) => existsSync(join(root, folder)))
+  .flatMap((it) => filesBelow(root, it));
 const sources = paths.filter((path) => path.endsWith('.ts')).map((path) => readSource(root, path));
 const house = sources.filter(({ path }) => !path.startsWith('test/'));
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');

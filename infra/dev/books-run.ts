@@ -1,7 +1,7 @@
 /**
  * Prints the books of a fleet and exits 1 when anything does not add up. Reads only the topics and the device's journal.
  *
- * `node dist/infra/dev/books-run.js --brokers B --commands T --events T --dead-letters T --journal FILE --redelivered N`
+ * `node dist/infra/dev/books-run.js --brokers B --commands T --events T --dead-letters T --journal FILE --redelivered N [--json]`
  *
  * With `--take-over-ms N` nobody was killed: then 99 of 100 take-overs must have taken at most N ms; else something must have been recovered and redelivered.
  */
@@ -22,7 +22,7 @@ async function main(): Promise<number> {
     ...{ brokers: string, commands: string, events: string, 'dead-letters': string },
     ...{ journal: string, redelivered: string, 'take-over-ms': string },
   };
-  const { values } = parseArgs({ options });
+  const { values } = parseArgs({ options: { ...options, json: { type: 'boolean' } } });
   const named = (name: keyof typeof options): string => {
     const value = values[name];
     if (value === undefined) throw new Error(`--${name} is missing`);
@@ -34,7 +34,8 @@ async function main(): Promise<number> {
   const books = booksOf({ commands, events, deadLetters, journal, redelivered: Number(named('redelivered')) });
   const limit = values['take-over-ms'];
   const faults = [...books.faults, ...(limit === undefined ? unbitten(books) : slow(books, Number(limit)))];
-  print(books, faults);
+  if (values.json) say(JSON.stringify({ ...books, faults }));
+  else print(books, faults);
   return faults.length === 0 ? 0 : 1;
 }
 

@@ -13,7 +13,9 @@ const DEVICE_MS = '5..50';
 export const STILL_MS = 90_000;
 const TICK_MS = 50;
 
-export const say = (line: string) => process.stdout.write(`${line}\n`);
+/** With --json standard output holds the books and nothing else. */
+const isJson = process.argv.includes('--json');
+export const say = (line: string) => (isJson ? process.stderr : process.stdout).write(`${line}\n`);
 export const tell = (what: string) => say(`→ ${new Date().toISOString().slice(11, 23)} ${what}`);
 export const pause = (ms = TICK_MS) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -112,7 +114,8 @@ export async function books(show: Show, more: readonly string[] = []): Promise<n
   say(`\nsent: ${records} records, ${dispenses} of them dispenses, ${malformed} malformed`);
   const program = fileURLToPath(new URL('./books-run.js', import.meta.url));
   const topics = ['--commands', env.COMMANDS_TOPIC, '--events', env.EVENTS_TOPIC, '--dead-letters', env.DEAD_LETTERS_TOPIC];
-  const args = ['--brokers', env.KAFKA_BROKERS, ...topics, '--journal', gateway.journal, '--redelivered', String(redelivered), ...more];
+  const asked = ['--brokers', env.KAFKA_BROKERS, ...topics, '--journal', gateway.journal, '--redelivered', String(redelivered)];
+  const args = [...asked, ...(isJson ? ['--json'] : []), ...more];
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [program, ...(args as string[])], { stdio: 'inherit' });
     child.once('exit', (code) => resolve(code ?? 1));

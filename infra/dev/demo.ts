@@ -1,6 +1,7 @@
 /**
  * `npm run demo`: a fleet on this machine moves cash while a replica is stopped and another killed; then the books are drawn up.
  * `npm run demo -- --roll`: the same under a rollout, as Kubernetes would do it.
+ * With `--json` standard output holds the books and nothing else.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { POD_NAMES, roll } from './demo-roll.ts';
 import { raise, say } from './demo-stage.ts';
 
 async function demo(environment: NodeJS.ProcessEnv): Promise<number> {
-  const { values } = parseArgs({ options: { roll: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({ options: { roll: { type: 'boolean', default: false }, json: { type: 'boolean' } } });
   const parent = join(process.cwd(), '.services');
   mkdirSync(parent, { recursive: true });
   const dir = mkdtempSync(join(parent, 'demo-'));

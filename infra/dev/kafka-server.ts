@@ -27,9 +27,21 @@ export type KafkaServer = {
   restart(): Promise<void>;
 };
 
+/** What a broker has beside a plain listener. */
+export type More = {
+  /** Such as `SASL_SSL://127.0.0.1:9093`. */
+  readonly listeners: readonly string[];
+  /** Lines of server.properties, asked for at each launch. */
+  readonly settings: () => readonly string[];
+  /** Arguments of StorageTool format, such as `--add-scram`. */
+  readonly format: readonly string[];
+};
+const NO_MORE: More = { listeners: [], settings: () => [], format: [] };
+
 /** Listens on `port`, or on a free one; its output goes to kafka.log in `dir`. */
-export async function startKafkaServer(it: { readonly dir: string; readonly port?: number }): Promise<KafkaServer> {
-  let { port, child } = await begin(it.dir, it.port);
+export async function startKafkaServer(it: { readonly dir: string; readonly port?: number; readonly more?: More }): Promise<KafkaServer> {
+  const more = it.more ?? NO_MORE;
+  let { port, child } = await begin(it.dir, it.port, more);
   const kill9 = () => end(child, 'SIGKILL');
   return {
     brokers: `127.0.0.1:${port}`,
@@ -41,31 +53,31 @@ export async function startKafkaServer(it: { readonly dir: string; readonly port
     stop: () => end(child, 'SIGTERM'),
     async restart() {
       await kill9();
-      ({ port, child } = await begin(it.dir, port));
+      ({ port, child } = await begin(it.dir, port, more));
     },
   };
 }
 
 /** A free port may be taken between asking and listening: then another one is tried. */
-async function begin(dir: string, port: number | undefined): Promise<{ port: number; child: ChildProcess }> {
+async function begin(dir: string, port: number | undefined, more: More): Promise<{ port: number; child: ChildProcess }> {
   for (let attempt = 1; ; attempt++) {
     const at = port ?? (await freePort());
-    const child = launch(dir, at, await freePort());
+    const child = launch(dir, at, await freePort(), more);
     if (await ready(child, at)) return { port: at, child };
     await end(child, 'SIGKILL');
     if (attempt === ATTEMPTS) throw new Error(`kafka did not answer on 127.0.0.1:${at}: see ${join(dir, 'kafka.log')}`);
   }
 }
 
-const settings = (dir: string, port: number, controllerPort: number): string =>
+const settings = (dir: string, port: number, controllerPort: number, more: More): string =>
   [
     'process.roles=broker,controller',
     'node.id=1',
     `controller.quorum.voters=1@127.0.0.1:${controllerPort}`,
-    `listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${port}`,
+    `listeners=${[`PLAINTEXT://127.0.0.1:${port}`, ...more.listeners, `CONTROLLER://127.0.0.1:${controllerPort}`].join(',')}`,
+    `advertised.listeners=${[`PLAINTEXT://127.0.0.1:${port}`, ...more.listeners].join(',')}`,
     'controller.listener.names=CONTROLLER',
-    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL',
     `log.dirs=${join(dir, 'kafka-data')}`,
     // One node: nothing can have a second replica.
     'offsets.topic.replication.factor=1',
@@ -82,16 +94,17 @@ const settings = (dir: string, port: number, controllerPort: number): string =>
     'broker.heartbeat.interval.ms=500',
     // Its default buffer is a quarter of our heap.
     'log.cleaner.dedupe.buffer.size=2097152',
+    ...more.settings(),
     '',
   ].join('\n');
 
-function launch(dir: string, port: number, controllerPort: number): ChildProcess {
+function launch(dir: string, port: number, controllerPort: number, more: More): ChildProcess {
   const java = tool('java');
   const classPath = join(kafkaJars(), '*');
   const config = join(dir, 'server.properties');
-  writeFileSync(config, settings(dir, port, controllerPort));
+  writeFileSync(config, settings(dir, port, controllerPort, more));
   if (!existsSync(join(dir, 'kafka-data', 'meta.properties'))) {
-    const format = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', config];
+    const format = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', config, ...more.format];
     execFileSync(java, [...JVM, '-cp', classPath, ...format], { stdio: ['ignore', 'ignore', 'pipe'] });
   }
   const output = openSync(join(dir, 'kafka.log'), 'a');

@@ -17,10 +17,10 @@ export type Running = {
   signal(sig: NodeJS.Signals): void;
 };
 
-/** Runs `locus`, or another `program` of ours, with these arguments; resolves when `probe` answers 200. */
 /** As `npm start` has it: what a turn makes is garbage when it ends, and in room enough most of it is dead before it is ever looked at. */
 const FLAGS = ['--max-semi-space-size=64'];
 
+/** Runs `locus`, or another `program` of ours, with these arguments; resolves when `probe` answers 200. */
 async function start(it: {
   readonly name: string;
   readonly dir: string;
@@ -87,7 +87,7 @@ export async function startGateway(dir: string, latencyMs: string): Promise<Runn
 export async function startReplica(id: string, dir: string, env: Readonly<Record<string, string>>, program?: string): Promise<Running> {
   const [http, admin] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${admin}`;
-  const own = { ...env, REPLICA_ID: id, HTTP_PORT: String(http), ADMIN_PORT: String(admin) };
+  const own = { HTTP_PORT: String(http), ...env, REPLICA_ID: id, ADMIN_PORT: String(admin) };
   const what = program === undefined ? { args: ['serve'] } : { args: [], program };
   return start({ name: `replica-${id}`, dir, ...what, env: own, url, probe: `${url}/readyz` });
 }

@@ -39,8 +39,10 @@ export async function startRedisServer(it: {
   readonly dir: string;
   readonly port?: number;
   readonly durable: boolean;
+  /** Settings beside ours, such as `--tls-port`. */
+  readonly more?: readonly string[];
 }): Promise<RedisServer> {
-  let { port, child } = await begin(it.dir, it.port, it.durable);
+  let { port, child } = await begin(it);
   const kill9 = () => end(child, 'SIGKILL');
   return {
     port,
@@ -53,17 +55,22 @@ export async function startRedisServer(it: {
     stop: () => end(child, 'SIGTERM'),
     async restart() {
       await kill9();
-      ({ port, child } = await begin(it.dir, port, it.durable));
+      ({ port, child } = await begin({ ...it, port }));
     },
   };
 }
 
 /** A free port may be taken between asking and listening: then another one is tried. */
-async function begin(dir: string, port: number | undefined, durable: boolean): Promise<{ port: number; child: ChildProcess }> {
+async function begin({
+  dir,
+  port,
+  durable,
+  more = [],
+}: Parameters<typeof startRedisServer>[0]): Promise<{ port: number; child: ChildProcess }> {
   if (durable) mend(dir);
   for (let attempt = 1; ; attempt++) {
     const at = port ?? (await freePort());
-    const child = launch(dir, at, durable);
+    const child = launch(dir, at, durable, more);
     if (await ready(child, at)) return { port: at, child };
     await end(child, 'SIGKILL');
     if (port !== undefined || attempt === ATTEMPTS)
@@ -77,10 +84,10 @@ function mend(dir: string): void {
   if (existsSync(manifest)) spawnSync(tool('redis-check-aof'), ['--fix', manifest], { input: 'y\n' });
 }
 
-function launch(dir: string, port: number, durable: boolean): ChildProcess {
+function launch(dir: string, port: number, durable: boolean, more: readonly string[]): ChildProcess {
   const output = openSync(join(dir, 'redis.log'), 'a');
   const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', ''];
-  const child = spawn(tool('redis-server'), [...place, ...(durable ? durableArgs : ['--appendonly', 'no'])], {
+  const child = spawn(tool('redis-server'), [...place, ...(durable ? durableArgs : ['--appendonly', 'no']), ...more], {
     stdio: ['ignore', output, output],
   });
   closeSync(output);

@@ -10,6 +10,7 @@ const packages = {
   java: 'default-jre-headless',
   mvn: 'maven',
   kcat: 'kcat',
+  openssl: 'openssl',
 } as const;
 export type Tool = keyof typeof packages;
 

@@ -1,4 +1,5 @@
 /** Speaks to a device gateway: what the device says becomes evidence, and what it does not say stays unknown. */
+import { Pool } from 'undici';
 import { type Fault, fault, LocusError, sentence, shown } from '../../src/errors.ts';
 import type { Clock, Log } from '../../src/ports.ts';
 
@@ -17,12 +18,13 @@ type Context = Opening & { readonly key: string; readonly witness: string | unde
 export type GatewayOptions = {
   /** DEVICE_URL, such as http://127.0.0.1:7070 */
   readonly url: string;
-  readonly fetch?: typeof fetch;
   readonly clock: Clock;
   readonly log: Log;
   /** How long one request may take; the context's signal may end it earlier. */
   readonly timeoutMs: number;
 };
+/** Connections are kept. Not the global fetch: a call through it costs more CPU than the whole turn around it. */
+type Wire = Omit<GatewayOptions, 'url'> & { readonly pool: Pool; readonly base: string };
 export type GatewayHandlers = {
   readonly open: (context: Opening) => Promise<string | Extract<Said, { readonly status: 'fenced' }>>;
   readonly run: (order: Order, context: Context) => Promise<Said>;
@@ -38,32 +40,37 @@ type Body = {
   readonly highest: Fence;
 };
 
+/** An answer is a few hundred bytes; a device that sends more than this is not believed. */
+const ANSWER_MAX_BYTES = 65_536;
+
 /** The effect handlers of a cash location. A throw is an answer that did not come, or made no sense: the effect is then in doubt. */
-export function gatewayHandlers(options: GatewayOptions): GatewayHandlers {
+export function gatewayHandlers({ url, ...options }: GatewayOptions): GatewayHandlers {
+  const { origin, pathname } = new URL(url);
+  const wire: Wire = {
+    ...options,
+    // How long a call may take is said by its signal alone. Idle connections end before the other side says that it ends them, or after 4 s, so that
+    // a call seldom meets a closing one; where it does it fails like any lost answer: nothing is ever sent twice.
+    pool: new Pool(origin, { headersTimeout: 0, bodyTimeout: 0, maxResponseSize: ANSWER_MAX_BYTES }),
+    base: pathname.replace(/\/+$/, ''),
+  };
   /** Runs without an answer, by address: see `probe`. */
   const unanswered = new Map<string, Fence>();
   return {
     open: async ({ address, fence, signal }) => {
-      const body = await post(options, address, 'probe', { fence }, signal);
+      const body = await post(wire, address, 'probe', { fence }, signal);
       return 'fenced' in body ? { status: 'fenced', highest: body.fenced } : body.journal;
     },
 
     run: async (order, { address, key, fence, signal }) => {
       unanswered.set(address, fence);
-      const body = await post(
-        options,
-        address,
-        'dispense',
-        { commandId: key, currency: order.currency, notes: order.notes, fence },
-        signal,
-      );
+      const body = await post(wire, address, 'dispense', { commandId: key, currency: order.currency, notes: order.notes, fence }, signal);
       unanswered.delete(address);
       if ('fenced' in body) return { status: 'fenced', highest: body.fenced };
       return evidence(body) ?? unusable(address, 'status', body.status, 'must be dispensed, partial or failed');
     },
 
     probe: async (_order, { address, key, fence, witness, signal }) => {
-      const body = await post(options, address, 'probe', { commandId: key, fence }, signal);
+      const body = await post(wire, address, 'probe', { commandId: key, fence }, signal);
       if ('fenced' in body) return { status: 'fenced', highest: body.fenced };
       const known = evidence(body);
       if (known) return known;
@@ -95,38 +102,44 @@ function evidence({ status, notes, retracted, rejected }: Body): Exclude<Said, {
 }
 
 async function post(
-  { url, clock, timeoutMs, ...options }: GatewayOptions,
+  { pool, base, clock, timeoutMs }: Wire,
   address: string,
   verb: 'dispense' | 'probe',
   request: object,
   signal: AbortSignal,
 ): Promise<Body | { readonly fenced: Fence }> {
-  const late = new AbortController();
-  const alarm = clock.after(timeoutMs, () => late.abort(new Error(`no answer from the device in ${timeoutMs} ms`)));
+  const path = pathOf(base, address, verb);
+  signal.throwIfAborted();
+  const over = new AbortController();
+  const given = () => over.abort(signal.reason);
+  signal.addEventListener('abort', given);
+  const alarm = clock.after(timeoutMs, () => over.abort(new Error(`no answer from the device in ${timeoutMs} ms`)));
   try {
-    const response = await (options.fetch ?? fetch)(endpoint(url, address, verb), {
+    const headers = { 'content-type': 'application/json' };
+    const { statusCode, body: answer } = await pool.request({
+      path,
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers,
       body: JSON.stringify(request),
-      signal: AbortSignal.any([signal, late.signal]),
+      signal: over.signal,
     });
-    const text = await response.text();
-    if (response.status !== 200 && response.status !== 409)
-      return unusable(address, 'status code', response.status, `must be 200 or 409: ${shown(text)}`);
+    const text = await answer.text();
+    if (statusCode !== 200 && statusCode !== 409) return unusable(address, 'status code', statusCode, `must be 200 or 409: ${shown(text)}`);
     const body = parsed(text);
-    if (response.status === 409)
+    if (statusCode === 409)
       return isFence(body?.highest) ? { fenced: body.highest } : unusable(address, 'highest', body?.highest, 'must be a fence');
     return checked(address, body);
   } finally {
     alarm.cancel();
+    signal.removeEventListener('abort', given);
   }
 }
 
-function endpoint(url: string, address: string, verb: string): string {
+function pathOf(base: string, address: string, verb: string): string {
   const id = address.slice(address.indexOf('/') + 1);
   // `.` and `..` are ids, but no path segments: a URL would name another location, or none.
   if (id === '.' || id === '..') return unusable(address, 'id', id, 'must not be a dot segment: no URL can name it');
-  return `${url.replace(/\/+$/, '')}/${encodeURIComponent(id)}/${verb}`;
+  return `${base}/${encodeURIComponent(id)}/${verb}`;
 }
 
 function checked(address: string, body: Record<string, unknown> | undefined): Body {

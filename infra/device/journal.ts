@@ -12,6 +12,7 @@
  * `location` is the id without its type. A (location, commandId) that has two lines `moved` with notes taken was paid twice.
  */
 import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 export type Fence = { readonly epoch: number; readonly seq: number };
 export type Notes = Readonly<Record<string, number>>;
@@ -46,6 +47,7 @@ export type Journal = {
 
 export async function openJournal(path: string): Promise<Journal> {
   const file = await open(path, 'a+');
+  await synced(dirname(path));
   const before = await replay(file, path).catch(async (error: unknown) => {
     await file.close();
     throw error;
@@ -77,6 +79,12 @@ export async function openJournal(path: string): Promise<Journal> {
       await file.close();
     },
   };
+}
+
+/** So that a journal made just now is found again after a loss of power. */
+async function synced(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  await handle.sync().finally(() => handle.close());
 }
 
 async function replay(file: FileHandle, path: string): Promise<readonly Line[]> {

@@ -8,6 +8,7 @@ import { nameOf } from './cursor.ts';
 import { KafkaJSError, KafkaJSNonRetriableError } from './hidden.ts';
 import { adopt, type BrokerLink, type CommitTopics } from './patches.ts';
 import { Positions } from './positions.ts';
+import { failure, told } from './refusals.ts';
 
 export type KafkaCommandLogOptions = KafkaAccess & {
   readonly groupId: string;
@@ -55,6 +56,7 @@ class KafkaCommandLog implements CommandLog {
   /** Until this life is given partitions of its own. */
   #before: readonly number[] | undefined;
   #over = false;
+  #trouble: string | undefined;
 
   constructor(options: KafkaCommandLogOptions) {
     this.#it = options;
@@ -80,6 +82,9 @@ class KafkaCommandLog implements CommandLog {
     this.#consumer.on(CRASH, ({ payload }) => this.#crashed(payload.error, payload.restart));
   }
 
+  trouble(): string | undefined {
+    return this.#trouble;
+  }
   get partitions(): number {
     return this.#partitions;
   }
@@ -99,8 +104,7 @@ class KafkaCommandLog implements CommandLog {
       await this.#consumer.subscribe({ topics, fromBeginning: true });
       await this.#consumer.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: async (batch) => positions.read(batch) });
     } catch (error) {
-      if (error instanceof LocusError) throw error;
-      throw new LocusError('LOG_DOWN', `Kafka at ${this.#it.brokers.join(', ')} cannot be read`, { cause: error });
+      throw failure(error, this.#it, 'LOG_DOWN', `Kafka at ${this.#it.brokers.join(', ')} cannot be read`);
     }
   }
 
@@ -207,6 +211,7 @@ class KafkaCommandLog implements CommandLog {
     if (this.#over || now === undefined) return;
     this.#settled = now;
     this.#before = undefined;
+    this.#trouble = undefined;
     this.#reader?.alive();
     // Across a missed generation somebody else may have held what is ours again: then nothing counts as kept.
     const unbroken = now.memberId === before?.memberId && now.generation === before.generation + 1;
@@ -222,10 +227,11 @@ class KafkaCommandLog implements CommandLog {
   #crashed(error: Error, restart: boolean): void {
     this.#leave();
     if (this.#over) return;
-    this.#it.log.warn({ why: why(error), restart }, 'reading commands stopped');
+    this.#trouble = told(error, this.#it);
+    this.#it.log.warn({ why: this.#trouble, restart }, 'reading commands stopped');
     if (restart) return;
     this.#over = true;
     void this.#admin.disconnect().catch(() => {});
-    this.#it.onFatal(`${this.#it.replicaId} cannot be of its group again: ${why(error)}`);
+    this.#it.onFatal(`${this.#it.replicaId} cannot be of its group again: ${this.#trouble}`);
   }
 }

@@ -44,7 +44,7 @@ function takeOne(cursor: Cursor, message: Placeholder, offset: number, reader: L
   return reader.unreadable(cursor.at, Math.max(unreadable.from, cursor.position), unreadable.to, unreadable.codec);
 }
 
-const recordOf = ({ topic, partition }: TopicPartition, message: Placeholder, offset: number): LogRecord => ({
+export const recordOf = ({ topic, partition }: TopicPartition, message: Placeholder, offset: number): LogRecord => ({
   topic,
   partition,
   offset,

@@ -124,6 +124,10 @@ export function install(): void {
   guardIdleTimer(require('kafkajs/src/network/requestQueue/index.js').prototype);
   noteProduce(require('kafkajs/src/broker/index.js').prototype);
   quicken(require('kafkajs/src/protocol/encoder.js'));
+  goOn(require('kafkajs/src/broker/saslAuthenticator/index.js').prototype, 'authenticate');
+  goOn(require('kafkajs/src/cluster/index.js').prototype, 'findGroupCoordinator');
+  for (const kind of require('kafkajs/src/protocol/error.js').errorCodes as { readonly type: string; retriable: boolean }[])
+    if (/^(TOPIC|GROUP)_AUTHORIZATION_FAILED$/.test(kind.type)) kind.retriable = true;
   installed = true;
 }
 
@@ -142,5 +146,17 @@ function noteProduce(broker: RawBroker): void {
     for (const { partitions } of it.topicData)
       for (const { messages } of partitions) if (messages[0] !== undefined) handedOver.add(messages[0]);
     return produce.call(this, it);
+  };
+}
+
+/** A password that was changed, or a right that was taken away, may be given back: kafkajs would stop reading for ever. */
+function goOn<Name extends string>(prototype: Record<Name, (...given: unknown[]) => Promise<unknown>>, name: Name): void {
+  const work = prototype[name];
+  prototype[name] = async function (this: unknown, ...given: unknown[]) {
+    try {
+      return await work.apply(this, given);
+    } catch (error) {
+      throw error instanceof Error ? Object.assign(error, { retriable: true }) : error;
+    }
   };
 }

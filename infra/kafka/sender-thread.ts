@@ -1,6 +1,7 @@
 /** The thread of a sender: what it is told to send goes out from here, its log and its answers go back. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Message, TopicMessages } from 'kafkajs';
+import { why } from '../../src/errors.ts';
 import type { Log } from '../../src/ports.ts';
 import { type Sender, sender } from './sender.ts';
 import type { Answer, Order, Parcel, ThreadAccess } from './threaded-sender.ts';
@@ -12,10 +13,10 @@ const answer = (it: Answer) => port.postMessage(it);
 const say = (level: keyof Log) => (fields: object, message: string) => answer({ kind: 'log', level, fields, message });
 const log: Log = { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
 
-/** What tells kafkajs's errors apart, as far as it survives the way between threads. */
+/** What tells kafkajs's errors apart, as far as it survives the way between threads; the message has those of its causes with it. */
 function failed(id: number, error: unknown): Answer {
-  const { name, message, type, code } = error as { name?: string; message?: string; type?: unknown; code?: unknown };
-  return { kind: 'failed', id, error: { name: String(name), message: String(message), type: String(type), code: String(code) } };
+  const { name, type, code } = error as { name?: string; type?: unknown; code?: unknown };
+  return { kind: 'failed', id, error: { name: String(name), message: why(error), type: String(type), code: String(code) } };
 }
 
 function unpacked({ topic, lines }: Parcel): TopicMessages {

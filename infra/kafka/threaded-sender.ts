@@ -5,8 +5,8 @@ import type { Log } from '../../src/ports.ts';
 import type { KafkaAccess } from './client.ts';
 import type { Sender } from './sender.ts';
 
-/** What a thread can be given. */
-export type ThreadAccess = Omit<KafkaAccess, 'log'>;
+/** What a thread can be given: no function crosses. */
+export type ThreadAccess = Pick<KafkaAccess, 'brokers' | 'clientId' | 'tls' | 'sasl'>;
 /** Keys and values in turn, one to a line: one long text crosses threads for a fraction of what many small objects cost. */
 export type Parcel = { readonly topic: string; readonly lines: string };
 /** Without parcels: the end. */
@@ -23,8 +23,9 @@ type Waiting = { readonly done: () => void; readonly failed: (error: Error) => v
 const THREAD = new URL(import.meta.url.endsWith('.ts') ? '../../dist/infra/kafka/sender-thread.js' : './sender-thread.js', import.meta.url);
 
 /** For events: keys and values are text without line breaks, and the headers are always the same. Resolves once connected. */
-export async function threadedSender({ log, ...access }: KafkaAccess): Promise<Sender> {
-  const worker = new Worker(THREAD, { workerData: access satisfies ThreadAccess, name: 'events' });
+export async function threadedSender({ log, brokers, clientId, tls, sasl }: KafkaAccess): Promise<Sender> {
+  const workerData: ThreadAccess = { brokers, clientId, tls, sasl };
+  const worker = new Worker(THREAD, { workerData, name: 'events' });
   const waiting = new Map<number, Waiting>();
   let gone: Error | undefined;
   let last = 0;

@@ -1,8 +1,9 @@
 /** Creates the topics that are missing and checks those that are there: a location must stay in its partition for ever. */
 import type { Admin } from 'kafkajs';
-import { type Fault, fault, LocusError, sentence } from '../../src/errors.ts';
+import { type Fault, fault, LocusError, linkRefused, sentence } from '../../src/errors.ts';
 import { type KafkaAccess, kafkaClient } from './client.ts';
 import { ConfigResourceTypes } from './hidden.ts';
+import { failure, lacking } from './refusals.ts';
 
 export type TopicsOptions = KafkaAccess & {
   /** Lane topics, customer first. */
@@ -27,14 +28,13 @@ export async function ensureTopics(options: TopicsOptions): Promise<number> {
     await create(admin, options);
     return await verified(admin, options);
   } catch (error) {
-    if (error instanceof LocusError) throw error;
-    throw new LocusError('LOG_DOWN', `the topics at ${options.brokers.join(', ')} cannot be checked`, { cause: error });
+    throw failure(error, options, 'LOG_DOWN', `the topics at ${options.brokers.join(', ')} cannot be checked`);
   } finally {
     await admin.disconnect();
   }
 }
 
-async function create(admin: Admin, { commands, events, deadLetters, partitions }: TopicsOptions): Promise<void> {
+async function create(admin: Admin, { commands, events, deadLetters, partitions, sasl }: TopicsOptions): Promise<void> {
   const wanted = [...commands, events, deadLetters];
   const there = new Set(await admin.listTopics());
   const missing = wanted.filter((topic) => !there.has(topic));
@@ -44,14 +44,24 @@ async function create(admin: Admin, { commands, events, deadLetters, partitions 
     [...commands, events].filter((topic) => there.has(topic)),
   );
   const numPartitions = [...counts.values()][0] ?? partitions;
-  await admin.createTopics({
-    topics: missing.map((topic) => ({
-      topic,
-      numPartitions,
-      replicationFactor: DEFAULT_REPLICATION,
-      configEntries: [{ name: STAMP, value: APPEND_TIME }],
-    })),
-  });
+  const topics = missing.map((topic) => ({
+    topic,
+    numPartitions,
+    replicationFactor: DEFAULT_REPLICATION,
+    configEntries: [{ name: STAMP, value: APPEND_TIME }],
+  }));
+  try {
+    await admin.createTopics({ topics });
+  } catch (error) {
+    const refused = refusedIn(error).map(({ topic }) => lacking(sasl, ['Create'], 'topic', topic));
+    throw refused.length > 0 ? linkRefused(refused) : error;
+  }
+}
+
+/** kafkajs gathers an error of each topic. */
+function refusedIn(error: unknown): readonly { readonly topic: string }[] {
+  const { errors = [] } = error as { readonly errors?: readonly { readonly topic: string; readonly type?: unknown }[] };
+  return errors.filter(({ type }) => String(type).endsWith('_AUTHORIZATION_FAILED'));
 }
 
 async function verified(admin: Admin, { commands, events }: TopicsOptions): Promise<number> {

@@ -12,21 +12,29 @@ export type GroupMember = {
   fenced(): void;
 };
 
+/** What the group committed, by `topic/partition`. A durable one answers when it is on disk. */
+export type Offsets = {
+  get(name: string): number | undefined;
+  set(name: string, offset: number): unknown;
+  readonly size: number;
+};
+
 type Seat = { readonly member: GroupMember; partitions: readonly number[]; readonly gone: Promise<void>; leave(): void };
 
 /** Static membership: a member that returns under its replicaId within its session takes its old seat without a rebalance. */
-export class Group {
+export class Group<O extends Offsets = Offsets> {
   generation = 0;
-  readonly committed = new Map<string, number>();
+  readonly committed: O;
   readonly #partitions: number;
   readonly #clock: Clock;
   #seats = new Map<string, Seat>();
   #sharing: Promise<void> | undefined;
   #changed = false;
 
-  constructor(partitions: number, clock: Clock) {
+  constructor(partitions: number, clock: Clock, committed: O) {
     this.#partitions = partitions;
     this.#clock = clock;
+    this.committed = committed;
   }
 
   has(member: GroupMember): boolean {

@@ -1,11 +1,27 @@
-/** One replica's reading of the memory log: the same `CommandLog` as over Kafka, rule for rule. */
+/** One replica's reading of a log in its own process: the same `CommandLog` as over Kafka, rule for rule. */
 import { LocusError } from '../../src/errors.ts';
-import type { Alarm, CommandLog, LogReader, TopicPartition } from '../../src/ports.ts';
+import type { Alarm, Clock, CommandLog, LogReader, LogRecord, TopicPartition } from '../../src/ports.ts';
 import type { Group, GroupMember } from './log-group.ts';
-import { nameOf, type World } from './log-world.ts';
+import { nameOf } from './log-world.ts';
+
+/** What is read: the memory twin's world, or a durable log of the same shape. */
+export type Readable = {
+  readonly clock: Clock;
+  readonly partitions: number;
+  /** Called after each record that was added. */
+  readonly listeners: Set<() => void>;
+  /** Throws when there is no such topic. */
+  shelves(topic: string): unknown;
+  /** Records [low, high) of one partition; `unreadable`: the run of one codec that begins at an offset. */
+  shelf(at: TopicPartition): {
+    readonly low: number;
+    readonly high: number;
+    at(offset: number): LogRecord | undefined;
+    unreadable(offset: number): { readonly codec: string; readonly end: number } | undefined;
+  };
+};
 
 export type MemberOptions = {
-  readonly groupId: string;
   readonly replicaId: string;
   readonly topics: readonly string[];
   readonly sessionTimeoutMs: number;
@@ -31,7 +47,7 @@ type Cursor = {
 export class Member implements CommandLog, GroupMember {
   readonly replicaId: string;
   readonly sessionTimeoutMs: number;
-  readonly #world: World;
+  readonly #world: Readable;
   readonly #group: Group;
   readonly #options: MemberOptions;
   readonly #cursors = new Map<string, Cursor>();
@@ -43,10 +59,10 @@ export class Member implements CommandLog, GroupMember {
   #readingSoon = false;
   #rounds: Promise<void> = Promise.resolve();
 
-  constructor(world: World, options: MemberOptions) {
+  constructor(world: Readable, group: Group, options: MemberOptions) {
     this.#world = world;
     this.#options = options;
-    this.#group = world.group(options.groupId);
+    this.#group = group;
     this.replicaId = options.replicaId;
     this.sessionTimeoutMs = options.sessionTimeoutMs;
     for (const topic of options.topics) world.shelves(topic);
@@ -84,16 +100,18 @@ export class Member implements CommandLog, GroupMember {
 
   async commit(offsets: readonly (TopicPartition & { readonly offset: number })[]): Promise<void> {
     await new Promise<void>((resolve) => this.#world.clock.soon(resolve));
-    const foreign = offsets.filter((at) => !this.#commitOne(at));
+    const answers = offsets.map((at) => this.#commitOne(at));
+    const foreign = offsets.filter((_, n) => answers[n] === false);
+    await Promise.all(answers);
     if (foreign.length > 0) throw new LocusError('PARTITION_REFUSED', `not committed, not held here: ${foreign.map(nameOf).join(', ')}`);
   }
 
-  #commitOne(at: TopicPartition & { readonly offset: number }): boolean {
+  /** false: refused; else what the group answers. */
+  #commitOne(at: TopicPartition & { readonly offset: number }): unknown {
     const cursor = this.#cursors.get(nameOf(at));
     if (cursor === undefined || at.offset < 0 || !this.#group.has(this) || this.#reader?.owns(at) !== true) return false;
     cursor.committed = Math.max(cursor.committed, at.offset);
-    this.#group.committed.set(nameOf(at), cursor.committed);
-    return true;
+    return this.#group.committed.set(nameOf(at), cursor.committed);
   }
 
   async stop(): Promise<void> {
@@ -216,12 +234,12 @@ export class Member implements CommandLog, GroupMember {
 
   #readOne(cursor: Cursor): boolean {
     const shelf = this.#world.shelf(cursor.at);
-    const codec = shelf.unreadable.get(cursor.position);
     const record = shelf.at(cursor.position);
     if (this.#reader === undefined || record === undefined) return false;
-    const end = codec === undefined ? cursor.position : shelf.runEnd(cursor.position);
-    const taken = codec === undefined ? this.#reader.take(record) : this.#reader.unreadable(cursor.at, cursor.position, end, codec);
-    if (taken) cursor.position = end + 1;
+    const unread = shelf.unreadable(cursor.position);
+    const taken =
+      unread === undefined ? this.#reader.take(record) : this.#reader.unreadable(cursor.at, cursor.position, unread.end, unread.codec);
+    if (taken) cursor.position = (unread?.end ?? cursor.position) + 1;
     return taken;
   }
 

@@ -10,10 +10,10 @@ export type WriterFault = 'well' | 'down' | 'deaf';
 
 export const nameOf = (at: TopicPartition): string => `${at.topic}/${at.partition}`;
 
-/** One partition: records from `low` on. `unreadable` names the codec of offsets that nobody can decompress. */
+/** One partition: records from `low` on. `codecs` names the codec of offsets that nobody can decompress. */
 class Shelf {
   low = 0;
-  readonly unreadable = new Map<number, string>();
+  readonly codecs = new Map<number, string>();
   #records: LogRecord[] = [];
 
   get high(): number {
@@ -26,13 +26,15 @@ class Shelf {
     return this.#records[offset - this.low];
   }
   readable(): readonly LogRecord[] {
-    return this.#records.filter((record) => !this.unreadable.has(record.offset));
+    return this.#records.filter((record) => !this.codecs.has(record.offset));
   }
-  /** The last offset of the run of one codec that begins at `offset`. */
-  runEnd(offset: number): number {
+  /** The run of one codec that begins at `offset`: its last offset. */
+  unreadable(offset: number): { readonly codec: string; readonly end: number } | undefined {
+    const codec = this.codecs.get(offset);
+    if (codec === undefined) return undefined;
     let end = offset;
-    while (this.unreadable.get(end + 1) === this.unreadable.get(offset)) end++;
-    return end;
+    while (this.codecs.get(end + 1) === codec) end++;
+    return { codec, end };
   }
   truncate(low: number): void {
     this.#records = this.#records.slice(low - this.low);
@@ -51,7 +53,7 @@ export class World {
   readonly listeners = new Set<() => void>();
   fault: WriterFault = 'well';
   readonly #topics: ReadonlyMap<string, readonly Shelf[]>;
-  readonly #groups = new Map<string, Group>();
+  readonly #groups = new Map<string, Group<Map<string, number>>>();
   #turn = 0;
 
   constructor(options: WorldOptions) {
@@ -60,8 +62,8 @@ export class World {
     this.#topics = new Map(options.topics.map((topic) => [topic, Array.from({ length: options.partitions }, () => new Shelf())]));
   }
 
-  group(id: string): Group {
-    const group = this.#groups.get(id) ?? new Group(this.partitions, this.clock);
+  group(id: string): Group<Map<string, number>> {
+    const group = this.#groups.get(id) ?? new Group(this.partitions, this.clock, new Map<string, number>());
     this.#groups.set(id, group);
     return group;
   }

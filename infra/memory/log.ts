@@ -8,7 +8,7 @@ import { nameOf, World, type WorldOptions, type WriterFault } from './log-world.
 export type MemoryCommandLog = CommandLog & { vanish(): void };
 
 export type MemoryLog = {
-  commandLog(options: MemberOptions): MemoryCommandLog;
+  commandLog(options: MemberOptions & { readonly groupId: string }): MemoryCommandLog;
   writer(options: { readonly eventsTopic: string; readonly deadLettersTopic: string }): LogWriter;
   /** Appends at once, by key or to a partition by number; answers where. */
   produce(topic: string, message: LogMessage, partition?: number): TopicPartition & { readonly offset: number };
@@ -29,13 +29,13 @@ export type MemoryLog = {
 export function memoryLog(options: WorldOptions): MemoryLog {
   const world = new World(options);
   return {
-    commandLog: (reader) => new Member(world, reader),
+    commandLog: (member) => new Member(world, world.group(member.groupId), member),
     writer: ({ eventsTopic, deadLettersTopic }) => writerOf(world, eventsTopic, deadLettersTopic),
     produce: (topic, message, partition) => world.append(topic, message, partition),
     produceUnreadable(at, count, codec) {
       const shelf = world.shelf(at);
       for (let n = 0; n < count; n++) {
-        shelf.unreadable.set(shelf.high, codec);
+        shelf.codecs.set(shelf.high, codec);
         world.append(at.topic, { key: null, value: null }, at.partition);
       }
     },

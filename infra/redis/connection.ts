@@ -1,7 +1,9 @@
 /** One connection to one Redis, made anew by ourselves when it is lost: an ioredis object never outlives its connection. */
-import { Redis, ReplyError } from 'ioredis';
-import { LocusError, why } from '../../src/errors.ts';
+import { isIP } from 'node:net';
+import { Redis } from 'ioredis';
+import { LocusError } from '../../src/errors.ts';
 import type { Alarm, Clock, Log, Random } from '../../src/ports.ts';
+import { answered, failure, forbidden, type Link, place, told } from './refusals.ts';
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
@@ -12,9 +14,7 @@ const GATHER_MAX = 16;
 
 export const NO_CONNECTION = 'there is no connection to Redis';
 
-export type RedisOptions = {
-  /** `redis://[user:password@]host:port[/db]`, `rediss://` for TLS. */
-  readonly url: string;
+export type RedisOptions = Link & {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -42,8 +42,12 @@ const clientOptions = (commandTimeoutMs: number) => ({
   retryStrategy: () => null,
 });
 
-/** The server answered, and the answer was no: nothing was done. Any other rejection may have happened. */
-export const answered = (error: unknown): error is Error => error instanceof ReplyError;
+/** ioredis names no server to TLS by itself, which proxies and servers of several names ask for. */
+function tlsOptions({ url, ca }: Link): object {
+  const { protocol, hostname } = new URL(url);
+  const name = hostname.replace(/^\[|\]$/g, '');
+  return protocol === 'rediss:' ? { tls: { ...(ca === undefined ? {} : { ca }), ...(isIP(name) === 0 ? { servername: name } : {}) } } : {};
+}
 
 export class RedisConnection<T> {
   readonly #options: RedisOptions;
@@ -54,6 +58,7 @@ export class RedisConnection<T> {
   #gathered = 0;
   #running = false;
   #pauseMs = FIRST_PAUSE_MS;
+  #trouble: string | undefined;
   #alarm: Alarm | undefined;
 
   /** `greet` runs on each new connection before anybody sees it; `returned` is told of each but the first. */
@@ -71,15 +76,19 @@ export class RedisConnection<T> {
       await this.#connect();
     } catch (error) {
       this.#running = false;
-      if (error instanceof LocusError) throw error;
-      throw new LocusError('STORE_DOWN', `Redis at ${place(this.#options.url)} cannot be reached`, { cause: error });
+      throw failure(error, this.#options);
     }
   }
-  /** The same, but goes on trying after a first attempt that failed. */
+  /** The same, but goes on trying after a first attempt that failed, unless it was refused. */
   async startPatiently(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    await this.#connect().catch((error: unknown) => this.#failed(error));
+    await this.#connect().catch((error: unknown) => {
+      const failed = failure(error, this.#options);
+      if (failed.fate !== 'stop') return this.#failed(error);
+      this.#running = false;
+      throw failed;
+    });
   }
   async stop(): Promise<void> {
     this.#running = false;
@@ -87,6 +96,10 @@ export class RedisConnection<T> {
     const last = this.#now;
     this.#now = undefined;
     last?.client.disconnect();
+  }
+  /** Why there is no connection, as far as it is known. */
+  trouble(): string | undefined {
+    return this.live() === undefined ? this.#trouble : undefined;
   }
   /** Undefined: nothing can be sent now. */
   live(): Live<T> | undefined {
@@ -117,6 +130,7 @@ export class RedisConnection<T> {
   drop(lost: Live<T>): void {
     if (this.#now !== lost) return;
     this.#now = undefined;
+    this.#trouble = undefined;
     lost.client.disconnect();
     if (!this.#running) return;
     this.#options.log.warn({ redis: place(this.#options.url) }, 'connection to Redis lost');
@@ -129,18 +143,25 @@ export class RedisConnection<T> {
     try {
       return await work(asked.client);
     } catch (error) {
-      if (!answered(error)) this.drop(asked);
+      if (!answered(error) || forbidden(error)) this.drop(asked);
       throw new LocusError('STORE_DOWN', 'Redis did not answer', { cause: error });
     }
   }
 
   async #connect(): Promise<void> {
     const { url, commandTimeoutMs = COMMAND_TIMEOUT_MS } = this.#options;
-    const client = new Redis(url, clientOptions(commandTimeoutMs));
-    client.on('error', () => {});
+    const client = new Redis(url, { ...clientOptions(commandTimeoutMs), ...tlsOptions(this.#options) });
+    // ioredis tells here, and nowhere else, what TLS, AUTH and SELECT were refused with; without SELECT it would go on in another database.
+    let met: unknown;
+    client.on('error', (error) => {
+      met ??= error;
+    });
     try {
-      await client.connect();
+      await client.connect().catch((error: unknown) => {
+        throw met ?? error;
+      });
       const greeted = { client, learned: await this.#greet(client) };
+      if (met !== undefined) throw met;
       if (client.status !== 'ready' || !this.#running) throw new Error('the connection was closed');
       this.#now = greeted;
       client.once('close', () => this.drop(greeted));
@@ -166,14 +187,10 @@ export class RedisConnection<T> {
   }
   #failed(error: unknown): void {
     if (!this.#running) return;
-    this.#options.log.warn({ redis: place(this.#options.url), why: why(error) }, 'Redis cannot be reached');
+    this.#trouble = told(error, this.#options);
+    this.#options.log.warn({ redis: place(this.#options.url), why: this.#trouble }, 'Redis cannot be reached');
     this.#again();
   }
 }
 
 const jittered = (random: Random, ms: number): number => ms * (0.5 + random.next());
-/** Where, without the password. */
-function place(url: string): string {
-  const { host, pathname } = new URL(url);
-  return `${host}${pathname}`;
-}

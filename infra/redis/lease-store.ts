@@ -1,9 +1,12 @@
 /** Leases over 1, 3 or 5 lock nodes: redlock takes and releases them, one script per node renews a thousand at a time. */
 import { readFileSync } from 'node:fs';
+import { linkRefused } from '../../src/errors.ts';
 import type { Address } from '../../src/message/address.ts';
 import type { Clock, Lease, LeaseStore } from '../../src/ports.ts';
 import { RedisConnection, type RedisOptions } from './connection.ts';
 import { type Client, ExecutionError, Lock, Redlock, ResourceLockedError } from './redlock.ts';
+import { databaseOf, rightsFault } from './refusals.ts';
+import { LOCKS, lackingRights } from './rights.ts';
 import { luaFolder } from './scripts.ts';
 import { Slots } from './slots.ts';
 
@@ -27,12 +30,14 @@ export type RedisLeaseOptions = Omit<RedisOptions, 'url' | 'commandTimeoutMs'> &
 export function redisLeaseStore({ urls, timeoutMs = TIMEOUT_MS, ...options }: RedisLeaseOptions): LeaseStore {
   if (urls.length % 2 === 0) throw new RangeError(`${urls.length} lock nodes: must be an odd number`);
   const quorum = Math.floor(urls.length / 2) + 1;
-  const connect = (url: string) =>
-    new RedisConnection<unknown>(
-      // redlock takes two turns when it fails: the vote, and taking back what it got.
-      { ...options, url, commandTimeoutMs: timeoutMs / 2 },
-      (client) => client.ping(),
-    );
+  const connect = (url: string) => {
+    // redlock takes two turns when it fails: the vote, and taking back what it got.
+    const link = { ...options, url, variable: 'LOCK_REDIS_URLS', commandTimeoutMs: timeoutMs / 2 };
+    return new RedisConnection<unknown>(link, async (client) => {
+      const lacking = await lackingRights(client, LOCKS, databaseOf(url));
+      if (lacking.length > 0) throw linkRefused([rightsFault(link, lacking)]);
+    });
+  };
   const voters = urls.map(connect);
   const renewers = urls.map(connect);
   const redlock = new OwnValue(voters.map(clientOf));

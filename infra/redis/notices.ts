@@ -15,8 +15,8 @@ export function redisNotices(options: RedisOptions): Notices {
     async (client) => {
       hearing = client;
       client.on('message', (channel, text) => ears.get(channel)?.forEach((heard) => void heard(text)));
-      if (ears.size > 0) await client.subscribe(...ears.keys());
-      else await client.ping();
+      // The prefix by itself is a channel that nobody speaks on: a user who may not listen is found out at once.
+      await client.subscribe(PREFIX, ...ears.keys());
     },
     () => gaps.forEach((missed) => void missed()),
   );

@@ -2,7 +2,7 @@
 import type { Redis } from 'ioredis';
 import { type Fault, fault, LocusError, sentence, why } from '../../src/errors.ts';
 import type { Log } from '../../src/ports.ts';
-import { answered } from './connection.ts';
+import { answered } from './refusals.ts';
 
 /** `relaxed` accepts any appendfsync; `acknowledged` takes the operator's word where CONFIG is forbidden. */
 export type Policy = { readonly policy: 'durable' | 'relaxed'; readonly acknowledged?: boolean };

@@ -1,8 +1,10 @@
 /** The state store's connection and what may be asked through it: each script call ends as an answer or as a named trouble, never as a throw. */
-import { LocusError, why } from '../../src/errors.ts';
+import { type Fault, LocusError, linkRefused, why } from '../../src/errors.ts';
 import type { Down, Log, NewLife, Unanswered } from '../../src/ports.ts';
-import { answered, type Live, NO_CONNECTION, RedisConnection, type RedisOptions } from './connection.ts';
+import { type Live, NO_CONNECTION, RedisConnection, type RedisOptions } from './connection.ts';
 import { checkPolicy, type Policy } from './policy.ts';
+import { answered, databaseOf, forbidden, type Link, rightsFault } from './refusals.ts';
+import { lackingRights, STORE } from './rights.ts';
 import { evaluate, type Incarnation, lifeIn, loadScripts, reload, type ScriptName } from './scripts.ts';
 
 const DOWN: Down = { kind: 'down', why: NO_CONNECTION };
@@ -11,7 +13,7 @@ export type Failure = Down | Unanswered | NewLife;
 /** What a script answered: text, or a list that begins with a word. */
 export type Answer = { readonly kind: 'answer'; readonly value: unknown } | Failure;
 
-export type Session = Pick<RedisConnection<Incarnation>, 'start' | 'stop'> & {
+export type Session = Pick<RedisConnection<Incarnation>, 'start' | 'stop' | 'trouble'> & {
   life(): string | undefined;
   /** Bound to `life`: under another one nothing is sent. */
   run(life: string, script: ScriptName, keys: readonly string[], values: readonly string[]): Promise<Answer>;
@@ -24,8 +26,9 @@ const LINES = 3;
 
 /** What is said of one key goes over one line, in order; lines keep no order among each other, and nothing here needs one. */
 export function redisSession(options: RedisOptions & Policy, returned: (life: string) => void): Session {
-  const lines: readonly Session[] = Array.from({ length: LINES }, () =>
-    redisLine(options, () => {
+  const { log } = options;
+  const lines: readonly Session[] = Array.from({ length: LINES }, (_, n) =>
+    redisLine({ ...options, log: voice(n) }, () => {
       const now = life();
       // Told once the last of them is back.
       if (now !== undefined) returned(now);
@@ -34,13 +37,27 @@ export function redisSession(options: RedisOptions & Policy, returned: (life: st
   const [first] = lines as readonly [Session, ...Session[]];
   /** That of all lines, or none: what is answered under it can be asked over each of them. */
   const life = () => (lines.every((line) => line.life() === first.life()) ? first.life() : undefined);
+  const each = (ask: (line: Session) => Promise<void>) => Promise.all(lines.map(ask)).then(() => {});
+  /** What befalls the server befalls all lines, and is told once: by the first of those that are down. */
+  function voice(n: number): Log {
+    const kind = (loud: 'info' | 'warn') => (lines.slice(0, n).every((line) => line.life() !== undefined) ? loud : 'debug');
+    return {
+      ...{ debug: log.debug.bind(log), error: log.error.bind(log) },
+      info: (fields, message) => log[kind('info')](fields, message),
+      warn: (fields, message) => log[kind('warn')](fields, message),
+    };
+  }
   return {
     async start() {
-      await Promise.all(lines.map((line) => line.start()));
+      try {
+        await each((line) => line.start());
+      } catch (error) {
+        await each((line) => line.stop());
+        throw error;
+      }
     },
-    async stop() {
-      await Promise.all(lines.map((line) => line.stop()));
-    },
+    stop: () => each((line) => line.stop()),
+    trouble: () => lines.map((line) => line.trouble()).find((it) => it !== undefined),
     life,
     run: (life, script, keys, values) => (lines[lineOf(keys[0] ?? '')] as Session).run(life, script, keys, values),
     read: (ask) => first.read(ask),
@@ -66,7 +83,8 @@ function redisLine(options: RedisOptions & Policy, returned: (life: string) => v
     } catch (error) {
       if (!answered(error)) return unanswered(live, error);
       if (error.message.startsWith('NOSCRIPT') && !again) return repeat(live, script, keys, values);
-      if (error.message.startsWith('READONLY')) connection.drop(live);
+      // What is lacking is told by the greeting of the next connection, and until then nothing is promised.
+      if (error.message.startsWith('READONLY') || forbidden(error)) connection.drop(live);
       log.error({ script, why: error.message }, 'Redis refused a script');
       return { kind: 'down' as const, why: error.message };
     }
@@ -92,6 +110,7 @@ function redisLine(options: RedisOptions & Policy, returned: (life: string) => v
   return {
     start: () => connection.start(),
     stop: () => connection.stop(),
+    trouble: () => connection.trouble(),
     life: () => connection.live()?.learned.life,
     async run(life, script, keys, values) {
       const live = connection.sending();
@@ -102,7 +121,8 @@ function redisLine(options: RedisOptions & Policy, returned: (life: string) => v
   };
 }
 
-async function greet(client: Live<unknown>['client'], policy: Policy, log: Log): Promise<Incarnation> {
+async function greet(client: Live<unknown>['client'], policy: Policy & Link, log: Log): Promise<Incarnation> {
+  const lacking = await lackingRights(client, STORE, databaseOf(policy.url));
   const info = await client.info().catch((error: unknown) => {
     if (answered(error)) return error;
     throw error;
@@ -111,7 +131,14 @@ async function greet(client: Live<unknown>['client'], policy: Policy, log: Log):
   const loaded = life === undefined ? undefined : loadScripts(client, life);
   loaded?.catch(() => {});
   if (typeof info === 'string' && /^loading:1/m.test(info)) throw new LocusError('STORE_DOWN', 'Redis is still loading its log');
-  await checkPolicy(client, info, policy, log);
+  const judged = checkPolicy(client, info, policy, log);
+  if (lacking.length > 0) throw linkRefused([rightsFault(policy, lacking), ...(await judged.then(() => [], faultsOf))]);
+  await judged;
   if (loaded === undefined) throw new LocusError('STORE_DOWN', 'Redis does not say its run_id');
   return loaded;
+}
+
+function faultsOf(error: unknown): readonly Fault[] {
+  if (error instanceof LocusError) return error.faults;
+  throw error;
 }

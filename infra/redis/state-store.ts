@@ -55,6 +55,9 @@ class RedisStateStore implements StateStore {
   life(): string | undefined {
     return this.#session.life();
   }
+  trouble(): string | undefined {
+    return this.#session.trouble();
+  }
   onReconnect(heard: (life: string) => void): void {
     this.#listeners.push(heard);
   }

@@ -9,14 +9,14 @@ export type Format = 'text' | 'json';
 /** `exit` other than 0 for an answer that is no success; `note` goes to standard error. */
 export type Said = { readonly text: string; readonly exit?: number; readonly note?: string };
 
-const usage = (message: string) => new Failure(EXIT.usage, message);
+export const usage = (message: string) => new Failure(EXIT.usage, message);
 
-function placeOf(address: string): string {
+export function placeOf(address: string): string {
   const place = parseAddress(address, 'ADDRESS');
   if ('rule' in place) throw usage(sentence(place));
   return place.address;
 }
-function idOf(commandId: string, field: string): string {
+export function idOf(commandId: string, field: string): string {
   const bad = checkCommandId(commandId, field);
   if (bad) throw usage(sentence(bad));
   return commandId;
@@ -103,14 +103,16 @@ export async function parkedOne(admin: Client, address: string, format: Format):
   return { text: format === 'json' ? JSON.stringify(row) : details(row) };
 }
 
-export type Acting = { readonly verb: 'replay' | 'drop'; readonly because: string; readonly key: string; readonly format: Format };
+const REFUSED: readonly Column[] = [
+  ['TOPIC', (row) => row.topic],
+  ['PARTITION', (row) => row.partition],
+  ['CODE', (row) => row.code],
+  ['WHY', (row) => row.why],
+];
 
-export async function act(admin: Client, address: string, commandId: string, { verb, because, key, format }: Acting): Promise<Said> {
-  const path = `/admin/locations/${placeOf(address)}:${verb}`;
-  const body = JSON.stringify({ commandId: idOf(commandId, 'COMMAND-ID'), because });
-  const { text } = await admin.call({ method: 'POST', path, body, headers: { 'idempotency-key': key } }).catch((error: unknown) => {
-    const unsure = error instanceof Failure && (error.unsure || (error.answer?.status ?? 0) >= 500);
-    throw unsure ? new Failure(error.exit, `${error.message}; repeat it with --key ${key}`, error) : error;
-  });
-  return { text: format === 'json' ? text : details(JSON.parse(text) as Row) };
+export async function partitions(admin: Client, format: Format): Promise<Said> {
+  const { text } = await admin.call({ path: '/admin/partitions' });
+  if (format === 'json') return { text };
+  const { refused } = JSON.parse(text) as { refused: readonly Row[] };
+  return { text: refused.length === 0 ? 'this replica refuses no partition' : table(REFUSED, refused) };
 }

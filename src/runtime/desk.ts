@@ -152,9 +152,10 @@ function health(replica: Replica): ReturnType<Desk['health']> {
     (state !== 'serving'
       ? 'draining'
       : replica.site.store.life() === undefined
-        ? 'the state store is not reachable'
+        ? because('the state store is not reachable', replica.site.store.trouble?.())
         : replica.joined
           ? undefined
-          : 'not in the consumer group: no heartbeat was acknowledged within the session');
+          : because('not in the consumer group: no heartbeat was acknowledged within the session', replica.trouble));
   return { live: undefined, started, ready };
 }
+const because = (what: string, reason: string | undefined): string => (reason === undefined ? what : `${what}: ${reason}`);

@@ -105,6 +105,11 @@ export class Replica {
     return this.#it.clock.monotonic() - this.#heardMs < this.#it.sessionMs;
   }
 
+  /** Why it has not joined, as far as it is known. */
+  get trouble(): string | undefined {
+    return this.#commandLog?.trouble?.();
+  }
+
   async start(): Promise<void> {
     const { store, notices, writer, log, clock, registry, leaseStore } = this.#it;
     await store.start();

@@ -1,6 +1,7 @@
-/** `npm run bench -- W1|W2|memory [--runs N] [--records N]`: product beside ceiling from one run; exits 1 below the bar. */
+/** `npm run bench -- W1|W2|memory|embedded [--runs N] [--records N]`: product beside ceiling from one run; exits 1 below the bar. */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { embedded } from './embedded.ts';
 import { type Ground, ground } from './ground.ts';
 import { memory } from './memory.ts';
 import { type Measured, w1 } from './w1.ts';
@@ -14,6 +15,9 @@ const median = (figures: readonly number[]): number => {
   const [low = Number.NaN, high = low] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
   return (low + high) / 2;
 };
+
+const EMBEDDED_BAR = 2_000;
+const EMBEDDED = { runs: 3, records: 20_000 };
 
 /** `bar` is the least that product may be of its ceiling. */
 const ratios = {
@@ -54,6 +58,28 @@ async function ratio(on: Ground, name: keyof typeof ratios, runs: number, record
   return middle >= bar;
 }
 
+/** Needs neither broker nor store. */
+async function alone(runs: number, commands: number): Promise<boolean> {
+  const all: Awaited<ReturnType<typeof embedded>>[] = [];
+  for (let n = 1; n <= runs; n++) {
+    const one = await embedded(commands);
+    all.push(one);
+    say(
+      `  run ${n}  loads ${whole(one.loads).padStart(7)}  dispenses ${whole(one.dispenses).padStart(7)}  raw commits ${whole(one.raw).padStart(7)}  ${one.cpuUs.toFixed(0)} µs of CPU a load`,
+    );
+  }
+  const middle = (what: (one: (typeof all)[number]) => number) => median(all.map(what));
+  const loads = middle((one) => one.loads);
+  say(`embedded loads      ${whole(loads).padStart(8)} commands/s over HTTP, each answered once it is on disk`);
+  say(
+    `embedded dispenses  ${whole(middle((one) => one.dispenses)).padStart(8)} commands/s, the simulated device in the process, over HTTP with a journal of its own`,
+  );
+  say(`embedded raw        ${whole(middle((one) => one.raw)).padStart(8)} commits/s of one row by themselves, same settings, same disk`);
+  const isGood = loads >= EMBEDDED_BAR;
+  say(`embedded: median of ${runs}, the bar is ${whole(EMBEDDED_BAR)} loads/s: ${isGood ? 'passed' : 'MISSED'}`);
+  return isGood;
+}
+
 async function resident(on: Ground, locations: number): Promise<boolean> {
   const { resident: many, bytes } = await memory(on, locations);
   const isGood = many >= locations && bytes <= GIB;
@@ -67,13 +93,17 @@ async function main(): Promise<number> {
   const string = { type: 'string' } as const;
   const { positionals, values } = parseArgs({ allowPositionals: true, options: { runs: string, records: string } });
   const names = positionals.length === 0 ? ['W1', 'W2', 'memory'] : positionals;
-  const strange = names.filter((name) => name !== 'memory' && !Object.hasOwn(ratios, name));
-  if (strange.length > 0) throw new Error(`no such workload: ${strange.join(', ')}; there are ${Object.keys(ratios).join(', ')}, memory`);
-  say(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}; broker, store and replica share them`);
-  const on = await ground();
+  const strange = names.filter((name) => name !== 'memory' && name !== 'embedded' && !Object.hasOwn(ratios, name));
+  if (strange.length > 0)
+    throw new Error(`no such workload: ${strange.join(', ')}; there are ${Object.keys(ratios).join(', ')}, memory, embedded`);
+  say(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}; load, product and what it stands on share them`);
   let isGood = true;
+  if (names.includes('embedded')) isGood = await alone(Number(values.runs ?? EMBEDDED.runs), Number(values.records ?? EMBEDDED.records));
+  const others = names.filter((name) => name !== 'embedded');
+  if (others.length === 0) return isGood ? 0 : 1;
+  const on = await ground();
   try {
-    for (const name of names) {
+    for (const name of others) {
       if (name === 'memory') isGood = (await resident(on, Number(values.records ?? 100_000))) && isGood;
       else {
         const kind = name as keyof typeof ratios;

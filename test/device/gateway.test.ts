@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -357,6 +357,79 @@ describe('the client', () => {
     await expect(run(order, context(at(1, 1)))).rejects.toThrow(message);
   });
 
+  test('keeps its connections', async () => {
+    const { url, connections } = await server((request, response) => {
+      request.resume().on('end', () => response.end(JSON.stringify(good)));
+    });
+    const { run } = handlers(url);
+    for (let i = 0; i < 50; i += 1) await run(order, context(at(1, i)));
+    // A call that follows in the same tick finds the connection of the one before it still closing that answer, and opens a second.
+    expect(connections()).toBeLessThanOrEqual(2);
+  });
+
+  test('sends nothing twice when the connection that it kept is closed under a call', async () => {
+    const asked: string[] = [];
+    const { url } = await server((request, response) => {
+      asked.push(request.url ?? '');
+      request.resume().on('end', () => (asked.length === 1 ? response.end(JSON.stringify(good)) : request.socket.destroy()));
+    });
+    const { run, probe } = handlers(url);
+    await run(order, context(at(1, 1)));
+    await expect(run(order, context(at(1, 2)))).rejects.toThrow(/other side closed|ECONNRESET/);
+    await expect(probe(order, context(at(1, 3)))).rejects.toThrow();
+    expect(asked).toEqual(['/ATM-1/dispense', '/ATM-1/dispense', '/ATM-1/probe']);
+  });
+
+  test('opens another connection after the device closed the one that it kept', async () => {
+    const { url, connections, sockets } = await server((request, response) => {
+      request.resume().on('end', () => response.end(JSON.stringify(good)));
+    });
+    const { run } = handlers(url);
+    await run(order, context(at(1, 1)));
+    const [kept] = sockets();
+    kept?.end();
+    await once(kept as Socket, 'close');
+    expect(await run(order, context(at(1, 2)))).toMatchObject({ status: 'confirmed' });
+    expect(connections()).toBe(2);
+  });
+
+  test('throws on an answer that begins and does not end, and ends the connection', async () => {
+    const { url, sockets } = await server((_request, response) => void response.writeHead(200).write('{"status":'));
+    await expect(handlers(url, 30).run(order, context(at(1, 1)))).rejects.toThrow(/no answer from the device in 30 ms/);
+    await expect.poll(() => sockets().every((it) => it.destroyed)).toBe(true);
+  });
+
+  test('throws on an answer without end', async () => {
+    const { run } = handlers(await saying(200, { ...good, journal: 'j'.repeat(70_000) }));
+    await expect(run(order, context(at(1, 1)))).rejects.toThrow(/exceeded max size/);
+  });
+
+  test('follows nobody elsewhere: cash is asked for where the operator said', async () => {
+    const elsewhere = await gateway();
+    const { url } = await server((request, response) => {
+      request.resume().on('end', () => response.writeHead(307, { location: `${elsewhere.url}/ATM-1/dispense` }).end());
+    });
+    await expect(handlers(url).run(order, context(at(1, 1)))).rejects.toThrow(/status code is 307/);
+    expect(elsewhere.moved()).toEqual([]);
+  });
+
+  test('ends with the reason of a signal that was aborted before it began, and sends nothing', async () => {
+    const { url, connections } = await server(() => {});
+    const signal = AbortSignal.abort(new Error('draining'));
+    await expect(handlers(url).run(order, { ...context(at(1, 1)), signal })).rejects.toThrow('draining');
+    expect(connections()).toBe(0);
+  });
+
+  test('speaks to a gateway below a path of its URL', async () => {
+    const asked: string[] = [];
+    const { url } = await server((request, response) => {
+      asked.push(request.url ?? '');
+      request.resume().on('end', () => response.end(JSON.stringify(good)));
+    });
+    await handlers(`${url}/bank/7`).run(order, context(at(1, 1)));
+    expect(asked).toEqual(['/bank/7/ATM-1/dispense']);
+  });
+
   test('books a failure that moved notes as a dispense of nothing', async () => {
     const { run } = handlers(await saying(200, { ...good, status: 'failed', notes: {}, rejected: { 2000: 2 } }));
     expect(await run(order, context(at(1, 1)))).toEqual({
@@ -371,15 +444,21 @@ describe('the client', () => {
   });
 
   async function saying(status: number, body: unknown): Promise<string> {
-    const server = createServer((request, response) => {
+    const { url } = await server((request, response) => {
       request.resume().on('end', () => response.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body)));
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
+    return url;
+  }
+  async function server(answer: RequestListener) {
+    const opened: Socket[] = [];
+    const it = createServer(answer).on('connection', (socket) => opened.push(socket));
+    it.listen(0, '127.0.0.1');
+    await once(it, 'listening');
     ends.push(() => {
-      server.closeAllConnections();
-      server.close();
+      it.closeAllConnections();
+      it.close();
     });
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const url = `http://127.0.0.1:${(it.address() as AddressInfo).port}`;
+    return { url, connections: () => opened.length, sockets: () => opened };
   }
 });

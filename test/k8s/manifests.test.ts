@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { CashLocation } from '../../actors/cash-location/actor.ts';
 import { startAdmin } from '../../infra/http/admin.ts';
-import { readConfig } from '../../src/config.ts';
+import { type FleetConfig, readConfig } from '../../src/config.ts';
 import { variables } from '../../src/variables.ts';
 import { fakeDesk, fakeLog } from '../http/fake-desk.ts';
 import { last, stages } from './dockerfile.ts';
@@ -27,7 +27,7 @@ const machine = {
   },
 };
 const env = k8s.podEnvironment();
-const config = readConfig(env, machine);
+const config = readConfig(env, machine) as FleetConfig;
 const portNamed = (name: unknown) => container.ports?.find((it) => it.name === name)?.containerPort;
 const policy = k8s.one('NetworkPolicy').spec;
 const probes = { startup: container.startupProbe, liveness: container.livenessProbe, readiness: container.readinessProbe };

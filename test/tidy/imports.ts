@@ -30,7 +30,8 @@ const isLocal = (specifier: string): boolean => specifier.startsWith('.');
 const resolved = (from: string, specifier: string): string => posix.join(posix.dirname(from), specifier);
 
 const MESSAGE = ['src/message/', 'src/errors.ts'];
-const TOP = ['src/main.ts', 'src/cli.ts'];
+/** What runs, and what a package of it offers to others: they alone know everybody. */
+const TOP = ['src/main.ts', 'src/cli.ts', 'src/locus.ts'];
 /** What the command line is made of: it speaks to replicas over HTTP and knows only the ground. */
 const CLI = 'src/cli/';
 
@@ -75,6 +76,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   redlock: ['infra/redis/'],
   libsql: ['infra/embedded/'],
   fastify: ['infra/http/'],
+  undici: ['infra/device/'],
   zod: ['actors/', 'src/message/', 'src/config.ts'],
   canonicalize: ['src/message/'],
   commander: ['src/cli.ts', 'src/cli/'],

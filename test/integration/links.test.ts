@@ -1,0 +1,363 @@
+/** The links to Kafka and Redis: TLS, users of few rights, and what an operator is told when one of them is refused. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../infra/dev/free-port.ts';
+import { redisLeaseStore } from '../../infra/redis/lease-store.ts';
+import { redisNotices } from '../../infra/redis/notices.ts';
+import { redisStateStore } from '../../infra/redis/state-store.ts';
+import { systemClock } from '../../src/clock.ts';
+import { systemRandom } from '../../src/random.ts';
+import { quiet } from '../contract/quiet.ts';
+import { type Certificates, certificates, grantsOf, type SecureKafka, type SecureRedis, secureKafka, secureRedis } from './secure.ts';
+import { until } from './until.ts';
+
+/** With all that must be escaped somewhere on the way. */
+const SECRETS = {
+  kafka: 'k@fka:9/%41 #pw',
+  redis: 'red!s@:/?#%20pw',
+  lock: 'l0ck=&+pw-secret',
+  token: 'an-admin-token-of-length',
+  wrong: 'wr0ng-p@ss',
+};
+const SESSION_MS = 6_000;
+
+let dir: string;
+let certs: Certificates;
+let kafka: SecureKafka;
+let store: SecureRedis;
+let lock: SecureRedis;
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'locus-links-'));
+  certs = certificates(dir);
+  const plain = { locus: SECRETS.kafka, mute: SECRETS.kafka, halfway: SECRETS.kafka };
+  [kafka, store, lock] = await Promise.all([
+    secureKafka(join(dir, 'kafka'), certs, plain),
+    secureRedis(join(dir, 'store'), certs, 'store', SECRETS.redis),
+    secureRedis(join(dir, 'lock'), certs, 'lock', SECRETS.lock),
+  ]);
+  await Promise.all([kafka.grant('locus'), kafka.grant('halfway', /events|--group|--cluster/)]);
+});
+
+const running = new Set<Awaited<ReturnType<typeof serve>>>();
+/** All that any process here has written. */
+let said = '';
+afterEach(async () => {
+  await Promise.all(
+    [...running].map((one) => {
+      one.kill('SIGKILL');
+      return one.gone;
+    }),
+  );
+  running.clear();
+});
+afterAll(async () => {
+  await Promise.all([kafka?.stop(), store?.stop(), lock?.stop()]);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const file = (name: string, text: string): string => {
+  writeFileSync(join(dir, name), text);
+  return join(dir, name);
+};
+const environment = (): Record<string, string> => ({
+  KAFKA_BROKERS: kafka.brokers,
+  KAFKA_SSL: 'true',
+  KAFKA_SSL_CA: certs.ca,
+  KAFKA_SASL_MECHANISM: 'PLAIN',
+  KAFKA_SASL_USERNAME: 'locus',
+  KAFKA_SASL_PASSWORD: SECRETS.kafka,
+  REDIS_URL: store.url('locus', SECRETS.redis),
+  LOCK_REDIS_URLS: lock.url('locus', SECRETS.lock),
+  REDIS_SSL_CA: certs.ca,
+  ADMIN_TOKEN: SECRETS.token,
+  COMMANDS_PARTITIONS: '3',
+  LEASE_TTL_MS: '3000',
+  SESSION_TIMEOUT_MS: String(SESSION_MS),
+  LOG_LEVEL: 'debug',
+});
+
+/** A replica as a process; `bent` replaces variables, an empty one unsets. */
+async function serve(id: string, bent: Readonly<Record<string, string>> = {}) {
+  const [http, admin] = [await freePort(), await freePort()];
+  const own = { PATH: process.env.PATH ?? '', REPLICA_ID: id, HTTP_PORT: String(http), ADMIN_PORT: String(admin) };
+  const env = { ...own, ...environment(), ...bent };
+  const child = spawn(process.execPath, ['dist/src/cli.js', 'serve'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      said += text;
+    });
+  // 'close' comes when all output was read.
+  const gone = new Promise<number | string>((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'gone')));
+  const one = {
+    gone,
+    kill: (signal: NodeJS.Signals) => void child.kill(signal),
+    output: () => output,
+    /** What stands in the line that says why it does not start. */
+    refusals: () => [...output.matchAll(/^\{.*"msg":"cannot start"\}$/gm)].map(([line]) => (JSON.parse(line) as { why: string }).why),
+    async readyz() {
+      const answer = await fetch(`http://127.0.0.1:${admin}/readyz`, { signal: AbortSignal.timeout(1_000) }).catch(() => undefined);
+      return answer === undefined ? 'no answer' : `${answer.status} ${(await answer.text()).trim()}`;
+    },
+    async load(location: string, commandId: string) {
+      const answer = await fetch(`http://127.0.0.1:${http}/v1/cash-location/${location}/load`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'idempotency-key': commandId },
+        body: JSON.stringify({ currency: 'USD', cassettes: [{ denomination: 2000, count: 1 }] }),
+      });
+      return ((await answer.json()) as { status?: unknown }).status;
+    },
+  };
+  running.add(one);
+  return one;
+}
+async function ready(one: Awaited<ReturnType<typeof serve>>): Promise<void> {
+  const ended = one.gone.then((code) => {
+    throw new Error(`ended with ${code} before it was ready: ${one.output().slice(-3_000)}`);
+  });
+  await Promise.race([until('it is ready', async () => (await one.readyz()) === '200 ok', 30_000), ended]);
+}
+
+describe('the links', () => {
+  it('carry a fleet whose replicas come by PLAIN and by both SCRAMs, with the rights of docs/links.md and secrets from files', async () => {
+    const fromFiles = {
+      KAFKA_SASL_PASSWORD: '',
+      KAFKA_SASL_PASSWORD_FILE: file('kafka-password', `${SECRETS.kafka}\n`),
+      REDIS_URL: '',
+      REDIS_URL_FILE: file('redis-url', `${store.url('locus', SECRETS.redis)}\r\n`),
+      LOCK_REDIS_URLS: '',
+      LOCK_REDIS_URLS_FILE: file('lock-urls', lock.url('locus', SECRETS.lock)),
+      ADMIN_TOKEN: '',
+      ADMIN_TOKEN_FILE: file('token', `${SECRETS.token}\n`),
+      KAFKA_SSL_CA: readFileSync(certs.ca, 'utf8'),
+      REDIS_SSL_CA: '',
+      REDIS_SSL_CA_FILE: certs.ca,
+    };
+    await kafka.revoke('locus', /--cluster/);
+    const early = await serve('a');
+    expect(await early.gone, early.output()).toBe(78);
+    expect(early.refusals()).toEqual([
+      expect.stringContaining("ACL of Kafka's topic locus.dead-letters is without Create for User:locus: "),
+    ]);
+    await kafka.grant('locus');
+    const first = await serve('a', fromFiles);
+    await ready(first);
+    // The topics are there now: nobody may create any more.
+    await kafka.revoke('locus', /--cluster/);
+    const others = [
+      await serve('b', { KAFKA_SASL_MECHANISM: 'SCRAM-SHA-256' }),
+      await serve('c', { KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512' }),
+    ];
+    await Promise.all(others.map(ready));
+    const fleet = [first, ...others];
+    const answers = await Promise.all(fleet.flatMap((one, n) => [0, 1, 2, 3].map((m) => one.load(`L${m}`, `c-${n}-${m}`))));
+    expect(answers).toEqual(Array.from({ length: 12 }, () => 'done'));
+    for (const one of fleet) one.kill('SIGTERM');
+    expect(await Promise.all(fleet.map((one) => one.gone))).toEqual([0, 0, 0]);
+    expect(fleet.map((one) => one.output().match(/_AUTHORIZATION_FAILED|[Nn]ot authorized|NOPERM/g))).toEqual([null, null, null]);
+  });
+
+  const everything = () => ({ other: certs.otherCa, password: file('wrong-password', `${SECRETS.wrong}\n`) });
+  type Case = [what: string, bent: () => Record<string, string>, ...told: RegExp[]];
+  it.each<Case>([
+    [
+      'the broker by a CA of another name',
+      () => ({ KAFKA_SSL_CA: everything().other }),
+      /KAFKA_SSL_CA=\S+other-ca.pem is not the CA of the Kafka broker at 127\.0\.0\.1:\d+: set it/,
+    ],
+    [
+      'the broker by no CA',
+      () => ({ KAFKA_SSL_CA: '' }),
+      /KAFKA_SSL_CA is not set, and no CA that Node trusts signed the certificate of the Kafka broker/,
+    ],
+    [
+      'the broker by another name',
+      () => ({ KAFKA_BROKERS: kafka.brokers.replace('127.0.0.1', 'localhost') }),
+      /KAFKA_BROKERS is not the name in the certificate of .* localhost\S* is not/,
+    ],
+    [
+      'a PLAIN password',
+      () => ({ KAFKA_SASL_PASSWORD: SECRETS.wrong }),
+      /^KAFKA_SASL_PASSWORD is refused by the Kafka broker at \S+ for user locus \(PLAIN\): write the password/,
+    ],
+    [
+      'a SCRAM password from a file',
+      () => ({ KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512', KAFKA_SASL_PASSWORD: '', KAFKA_SASL_PASSWORD_FILE: everything().password }),
+      /^KAFKA_SASL_PASSWORD_FILE=\S+wrong-password is refused by the Kafka broker at \S+ for user locus \(SCRAM-SHA-512\)/,
+    ],
+    [
+      'a user without any ACL',
+      () => ({ KAFKA_SASL_USERNAME: 'mute' }),
+      /topic locus\.commands is without Read, Write, DescribeConfigs for User:mute: kafka-acls\.sh --add --allow-principal User:mute --operation Read/,
+      /topic locus\.events is without Write/,
+      /topic locus\.dead-letters is without Write/,
+      /group locus is without Read for User:mute: kafka-acls\.sh --add --allow-principal User:mute --operation Read --group locus/,
+    ],
+    [
+      'a user who lacks the group and one topic',
+      () => ({ KAFKA_SASL_USERNAME: 'halfway' }),
+      /^ACL of Kafka's topic locus\.events is without Write for User:halfway: \S+ --add --allow-principal User:halfway --operation Write --topic locus\.events; ACL of Kafka's group locus is without Read for User:halfway: [^;]*$/,
+    ],
+    [
+      'the store by another CA',
+      () => ({ REDIS_SSL_CA: everything().other }),
+      /REDIS_SSL_CA=\S+other-ca\.pem is not the CA of Redis at 127\.0\.0\.1:\d+/,
+    ],
+    [
+      'the password of the store',
+      () => ({ REDIS_URL: store.url('locus', SECRETS.wrong) }),
+      /^REDIS_URL is refused by Redis at 127\.0\.0\.1:\d+ for user locus \(WRONGPASS\): write the password/,
+    ],
+    [
+      'the password of a lock node',
+      () => ({ LOCK_REDIS_URLS: lock.url('locus', SECRETS.wrong) }),
+      /^LOCK_REDIS_URLS is refused by Redis at 127\.0\.0\.1:\d+ for user locus/,
+    ],
+    [
+      'a missing database right',
+      () => ({ REDIS_URL: `${store.url('locus', SECRETS.redis)}/1` }),
+      /^REDIS_URL .*is not allowed \+select: grant it there: ACL SETUSER locus \+select/,
+    ],
+    [
+      'two of them, which are told at once',
+      () => ({ KAFKA_SASL_PASSWORD: SECRETS.wrong, REDIS_URL: store.url('nobody', SECRETS.wrong) }),
+      /KAFKA_SASL_PASSWORD is refused .*; REDIS_URL is refused by .* for user nobody/,
+    ],
+  ])('refused for %s: one line, and exit 78', async (_what, bent, ...told) => {
+    const one = await serve('refused', bent());
+    expect(await one.gone).toBe(78);
+    const [why = '', ...more] = one.refusals();
+    expect(more).toEqual([]);
+    for (const rule of told) expect(why).toMatch(rule);
+  });
+
+  it('refused by a Redis that asks for certificates of its clients, as it does unless told: one line, and exit 78', async () => {
+    await store.tell('CONFIG', 'SET', 'tls-auth-clients', 'yes');
+    const one = await serve('refused');
+    expect(await one.gone).toBe(78);
+    expect(one.refusals()).toEqual([
+      expect.stringMatching(/^TLS is refused by Redis at 127\.0\.0\.1:\d+: it must not ask for a certificate/),
+    ]);
+    await store.tell('CONFIG', 'SET', 'tls-auth-clients', 'no');
+  });
+
+  it.each<[what: string, bent: () => Record<string, string>, told: RegExp]>([
+    ['KAFKA_SSL is unset', () => ({ KAFKA_SSL: '', KAFKA_SSL_CA: '' }), /cannot be reached.*perhaps that listener asks for KAFKA_SSL=true/],
+    [
+      'SASL is unset',
+      () => ({ KAFKA_SASL_MECHANISM: '', KAFKA_SASL_USERNAME: '', KAFKA_SASL_PASSWORD: '' }),
+      /perhaps that listener asks for KAFKA_SASL_MECHANISM/,
+    ],
+    ['the listener has no TLS', () => ({ KAFKA_BROKERS: kafka.server.brokers }), /perhaps that listener does not speak TLS: see KAFKA_SSL/],
+    [
+      'the store has TLS only there',
+      () => ({ REDIS_URL: store.url('locus', SECRETS.redis).replace('rediss:', 'redis:') }),
+      /REDIS_URL should begin with rediss:/,
+    ],
+    [
+      'the store has no TLS',
+      () => ({ REDIS_URL: `rediss://locus:${encodeURIComponent(SECRETS.redis)}@${new URL(store.server.url).host}` }),
+      /REDIS_URL should begin with redis:/,
+    ],
+  ])('guess aloud when a server hangs up without a word: %s', async (_what, bent, told) => {
+    const one = await serve('guess', bent());
+    expect(await one.gone).toBe(1);
+    expect(one.refusals()).toEqual([expect.stringMatching(told)]);
+  });
+
+  it('say in /readyz what is refused later, and carry on when it is mended', async () => {
+    const one = await serve('later');
+    await ready(one);
+    const tells = (what: RegExp) =>
+      until(`readyz tells ${what}`, async () => what.test(await one.readyz()), 30_000).catch(async (error: unknown) => {
+        throw new Error(`it told ${await one.readyz()}`, { cause: error });
+      });
+
+    // The store: its password is rotated, then a right is taken away.
+    await store.user('locus', SECRETS.wrong);
+    await store.tell('CLIENT', 'KILL', 'USER', 'locus');
+    await tells(/^503 the state store is not reachable: REDIS_URL is refused by Redis at 127.* for user locus \(WRONGPASS\)/);
+    await store.user('locus', SECRETS.redis);
+    await ready(one);
+    await store.user('locus', SECRETS.redis, ['+hset']);
+    // Found out by the first that needs it, which waits meanwhile.
+    const waits = one.load('L8', 'meanwhile');
+    await tells(/^503 the state store is not reachable: REDIS_URL .*is not allowed \+hset: grant it there: ACL SETUSER locus \+hset/);
+    await store.user('locus', SECRETS.redis);
+    await ready(one);
+    await waits;
+    expect(await one.load('L8', 'meanwhile')).toBe('done');
+
+    // The broker: a right is taken away, and given back.
+    await kafka.revoke('locus', /--group/);
+    await tells(/^503 not in the consumer group: .*User:locus.*docs\/links\.md/);
+    await kafka.grant('locus');
+    await ready(one);
+
+    // The broker: gone, then back with another password, then with the right one.
+    await kafka.server.stop();
+    await tells(/^503 not in the consumer group: .*: .*ECONNREFUSED/);
+    kafka.passwords({ locus: SECRETS.wrong });
+    await kafka.server.restart();
+    await tells(/^503 not in the consumer group: .*: KAFKA_SASL_PASSWORD is refused by the Kafka broker at \S+ for user locus \(PLAIN\)/);
+    kafka.passwords({ locus: SECRETS.kafka });
+    await kafka.server.restart();
+    await ready(one);
+    expect(await one.load('L9', 'after-all')).toBe('done');
+  });
+
+  it('never write a secret, at debug level, whoever refuses whom', () => {
+    const forms = Object.values(SECRETS).flatMap((secret) => [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64')]);
+    const shown = forms.filter((form) => said.includes(form) || said.includes(JSON.stringify(form).slice(1, -1)));
+    expect(said.length).toBeGreaterThan(10_000);
+    expect(shown).toEqual([]);
+  });
+});
+
+describe('the ACL lines of docs/links.md', () => {
+  const tools = { clock: systemClock, random: systemRandom, log: quiet };
+  const started = async (parts: readonly { start(): Promise<void>; stop(): Promise<void> }[]) => {
+    try {
+      for (const part of parts) await part.start();
+    } finally {
+      await Promise.all(parts.map((part) => part.stop()));
+    }
+  };
+  const openStore = () => {
+    const link = { ...tools, url: store.url('probe', SECRETS.redis), ca: readFileSync(certs.ca, 'utf8') };
+    return started([redisStateStore({ ...link, policy: 'durable' }), redisNotices(link)]);
+  };
+  const openLocks = () => {
+    const options = { ...tools, urls: [lock.url('probe', SECRETS.lock)], ca: readFileSync(certs.ca, 'utf8') };
+    return started([redisLeaseStore(options)]);
+  };
+
+  it('hold nothing that the program does without, and what is lacking is named, each by itself', async () => {
+    for (const [kind, on, password, open] of [
+      ['store', store, SECRETS.redis, openStore],
+      ['lock', lock, SECRETS.lock, openLocks],
+    ] as const) {
+      await on.user('probe', password);
+      await open();
+      for (const grant of grantsOf(kind)) {
+        await on.user('probe', password, [grant]);
+        const told = await open().then(
+          () => 'nothing',
+          (error: unknown) => (error as Error).message,
+        );
+        expect({ grant, told }).toEqual({ grant, told: expect.stringContaining(grant) });
+      }
+    }
+  });
+
+  it('tell all that is lacking at once', async () => {
+    await store.user('probe', SECRETS.redis, ['+hset', '+time', '~c:*', '+config|get']);
+    await expect(openStore()).rejects.toThrow(
+      /not allowed \+hset \+time ~c:\*: grant it there: ACL SETUSER probe \+hset \+time ~c:\*; CONFIG is .*\+config\|get/,
+    );
+  });
+});
