@@ -35,7 +35,7 @@ export type Acted =
   | { readonly kind: 'refused'; readonly code: Code; readonly why: string };
 
 export type Desk = {
-  /** Throws LOG_DOWN, LOG_UNACKNOWLEDGED, DRAINING, BUSY. */
+  /** Throws STORE_DOWN, LOG_DOWN, DRAINING or BUSY while nothing was sent, LOG_UNACKNOWLEDGED when it may have been. Afterwards it waits, and tells. */
   submit(submission: Submission): Promise<Told>;
   outcome(address: Address, commandId: string): Promise<Told>;
   /** Committed state through a query (none: all of it). Undefined: nothing was ever committed there. */

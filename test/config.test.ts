@@ -42,6 +42,7 @@ describe('configuration', () => {
       deviceUrl: 'http://127.0.0.1:7070',
       httpHost: '127.0.0.1',
       httpPort: 8080,
+      httpRateMax: 5_000,
       adminHost: '127.0.0.1',
       adminPort: 9090,
       adminToken: undefined,

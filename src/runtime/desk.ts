@@ -56,11 +56,16 @@ export function desk(it: DeskOptions): Desk {
   };
 }
 
+/** Callers that wait at one replica. */
+const WAITING_MAX = 10_000;
+
 async function submit(it: DeskOptions, submission: Submission): Promise<Told> {
   const { site } = it.replica;
   if (it.replica.state === 'draining' || it.replica.state === 'stopped') throw new LocusError('DRAINING', 'this replica is leaving');
   const checked = check(it, submission);
   if (checked.length > 0) return { kind: 'invalid', faults: checked };
+  if (submission.waitMs > 0 && it.waiters.size >= WAITING_MAX)
+    throw new LocusError('BUSY', `${WAITING_MAX} callers wait here: come back, or send Prefer: respond-async`);
   const { address, name, commandId, input } = submission;
   const type = address.slice(0, address.indexOf('/'));
   const hash = hashOf(`${type}.${name}`, input);
@@ -76,11 +81,16 @@ async function submit(it: DeskOptions, submission: Submission): Promise<Told> {
     // Listening begins before the look, so that an outcome between the two is not missed.
     const leftMs = untilMs - site.clock.monotonic();
     const hint = it.waiters.next(address, commandId, leftMs);
-    const told = await lookUp(it, address, commandId, hash);
+    const told = await lookUp(it, address, commandId, hash).catch(notNow);
     if (told !== undefined && told.kind !== 'waiting') return told;
     if (leftMs <= 0) return told ?? { kind: 'waiting', status: 'pending' };
     await hint;
   }
+}
+
+/** The command is in the log: a store that is away is no reason to call it refused. */
+function notNow(error: unknown): undefined {
+  if (!(error instanceof LocusError) || error.fate !== 'retry') throw error;
 }
 
 /** How long a person is taken to stay whose client does not wait for the outcome itself (`respond-async`). */

@@ -6,12 +6,12 @@ import type { Submission } from '../../src/desk.ts';
 import { LocusError } from '../../src/errors.ts';
 import { desk } from '../../src/runtime/desk.ts';
 import { Waiters } from '../../src/runtime/waiters.ts';
-import { setup as bundle, held } from './bundle.ts';
+import { bent, setup as bundle, held } from './bundle.ts';
 import { COMMANDS } from './fleet.ts';
 
-async function setup() {
+async function setup(wrap?: Parameters<ReturnType<typeof bundle>['replica']>[1]) {
   const it = bundle();
-  const { replica } = await it.replica('a');
+  const { replica } = await it.replica('a', wrap);
   const waiters = new Waiters(it.clock, 'notify:a');
   const notices = memoryNotices(it.disk);
   await notices.start();
@@ -33,7 +33,7 @@ async function setup() {
     const { locusdeadline } = JSON.parse(Buffer.from(record?.value ?? '').toString()) as { locusdeadline?: string };
     return locusdeadline === undefined ? undefined : Date.parse(locusdeadline);
   };
-  return { ...it, front, submit, deadline, node: replica };
+  return { ...it, front, submit, deadline, waiters, node: replica };
 }
 
 it('answers with the stored outcome, and a repeat with the same bytes and no second record', async () => {
@@ -91,6 +91,32 @@ it('takes a person to stay ten seconds when the client does not wait itself', as
   expect(await submit('pay', { amount: 5 }, { waitMs: 0 })).toEqual({ kind: 'waiting', status: 'pending' });
   expect(deadline()).toBe(fromMs + 10_000);
   expect(await outcome('T1', 'c1')).toMatchObject({ status: 'done' });
+});
+
+it('says pending once the log has the command, even when the store goes away', async () => {
+  let away = false;
+  const { submit, log } = await setup(
+    bent((store) => ({
+      recall: (address, ids) => (away ? Promise.reject(new LocusError('STORE_DOWN', 'no connection')) : store.recall(address, ids)),
+    })),
+  );
+  away = true;
+  await expect(submit('add', { amount: 5 })).rejects.toThrow('no connection');
+  expect(log.records(COMMANDS)).toEqual([]);
+  away = false;
+  const told = submit('add', { amount: 5 }, { waitMs: 3_000 });
+  away = true;
+  expect(await told).toEqual({ kind: 'waiting', status: 'pending' });
+  expect(log.records(COMMANDS)).toHaveLength(1);
+});
+
+it('lets only so many callers wait, and takes those that do not', async () => {
+  const { submit, waiters, log } = await setup();
+  for (let n = 0; n < 10_000; n++) void waiters.next('till/T1', `w-${n}`, 60_000);
+  await expect(submit('add', { amount: 5 })).rejects.toMatchObject({ code: 'BUSY' });
+  expect(log.records(COMMANDS)).toEqual([]);
+  expect(await submit('add', { amount: 5 }, { waitMs: 0 })).toEqual({ kind: 'waiting', status: 'pending' });
+  expect(log.records(COMMANDS)).toHaveLength(1);
 });
 
 it('leaves the deadline to the client that gives one, and sets none where nobody is present', async () => {

@@ -19,7 +19,7 @@ export function loosePins(pack: Package, lock: Lock): readonly string[] {
 }
 
 const ROOT = new Set([
-  ...['src', 'infra', 'actors', 'test', 'README.md', 'LICENSE', 'PLAN.md'],
+  ...['src', 'infra', 'actors', 'test', 'docs', 'README.md', 'LICENSE', 'PLAN.md'],
   ...['package.json', 'package-lock.json', 'tsconfig.json', 'biome.json', 'vitest.config.ts', '.gitignore', '.ci', '.github', '.npmrc'],
 ]);
 /** Never committed. */

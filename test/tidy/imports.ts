@@ -75,6 +75,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   redlock: ['infra/redis/'],
   libsql: ['infra/embedded/'],
   fastify: ['infra/http/'],
+  '@fastify/rate-limit': ['infra/http/'],
   zod: ['actors/', 'src/message/', 'src/config.ts'],
   canonicalize: ['src/message/'],
   commander: ['src/cli.ts', 'src/cli/'],
