@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Desk } from '../../src/desk.ts';
 import { commandRoutes } from './commands.ts';
 import { type AppOptions, appOf, type Listener, type ListenerOptions, listen } from './listener.ts';
+import { openApi } from './openapi.ts';
 import { limitRate } from './rate.ts';
 
 /** `rateMax`: requests a second from one principal. */
@@ -18,4 +19,6 @@ export const publicApp = ({ desk, rateMax, ...options }: AppOptions & PublicOpti
 async function routes(app: FastifyInstance, { desk, rateMax }: PublicOptions): Promise<void> {
   await limitRate(app, rateMax);
   commandRoutes(app, desk);
+  const document = JSON.stringify(openApi(desk.catalogue()));
+  app.get('/openapi.json', (_request, reply) => reply.header('content-type', 'application/json; charset=utf-8').send(document));
 }

@@ -5,6 +5,7 @@ import { type Fault, fault, LocusError } from '../errors.ts';
 import { type Address, parseAddress } from '../message/address.ts';
 import { encodeCommand, hashOf, VALUE_MAX_BYTES } from '../message/codec.ts';
 import type { Registry, TopicPartition } from '../ports.ts';
+import { catalogue } from './catalogue.ts';
 import { checkInput } from './definition.ts';
 import { act } from './forwarding.ts';
 import { entryParts, stateOf } from './ground.ts';
@@ -26,6 +27,7 @@ export function desk(it: DeskOptions): Desk {
   const { replica } = it;
   const { site } = replica;
   return {
+    catalogue: () => catalogue(site.definitions),
     submit: (submission) => submit(it, submission),
     outcome: async (address, commandId) => (await lookUp(it, address, commandId)) ?? { kind: 'unknown' },
     async query(address, query) {

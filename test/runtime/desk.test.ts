@@ -1,30 +1,15 @@
 /** What callers over HTTP get of a replica: one outcome for one id, 404 that promises nothing, and nobody served after they left. */
 import { expect, it } from 'vitest';
-import { memoryNotices } from '../../infra/memory/notices.ts';
-import { memoryRegistry } from '../../infra/memory/registry.ts';
 import type { Submission } from '../../src/desk.ts';
 import { LocusError } from '../../src/errors.ts';
-import { desk } from '../../src/runtime/desk.ts';
-import { Waiters } from '../../src/runtime/waiters.ts';
 import { bent, setup as bundle, held } from './bundle.ts';
 import { COMMANDS } from './fleet.ts';
+import { frontOf } from './front.ts';
 
 async function setup(wrap?: Parameters<ReturnType<typeof bundle>['replica']>[1]) {
   const it = bundle();
   const { replica } = await it.replica('a', wrap);
-  const waiters = new Waiters(it.clock, 'notify:a');
-  const notices = memoryNotices(it.disk);
-  await notices.start();
-  await waiters.start(notices);
-  const front = desk({
-    replica,
-    waiters,
-    commandsTopic: COMMANDS,
-    peers: { act: () => Promise.reject(new Error('there is one replica only')) },
-    registry: memoryRegistry(it.disk),
-    sessionMs: 1_000,
-    metrics: async () => ({ type: 'text/plain', text: '' }),
-  });
+  const { front, waiters } = await frontOf(it, replica);
   const submit = (name: string, input: unknown, more: Partial<Submission> = {}) =>
     it.clock.run(front.submit({ address: 'till/T1', name, commandId: 'c1', input, waitMs: 10_000, ...more }));
   /** The deadline that the last command took into the log. */
