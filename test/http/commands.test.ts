@@ -1,10 +1,10 @@
 /** The public port: each outcome has its status, each bad request a problem that names field, value and rule. */
-import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startHttp } from '../../infra/http/server.ts';
 import type { Desk } from '../../src/desk.ts';
 import { fault, LocusError } from '../../src/errors.ts';
 import { DONE, fakeDesk, fakeLog } from './fake-desk.ts';
+import { spoken } from './spoken.ts';
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -27,23 +27,11 @@ async function setup(answers: Partial<Desk> = {}, options: Partial<Parameters<ty
     post('/v1/cash-location/a/dispense', body, headers);
   return { url: http.url, asked, lines, get, post, dispense };
 }
-/** Sends bytes and reads until the server hangs up: what its problem says. */
-const spoken = (url: string, bytes: string) =>
-  new Promise<Record<string, unknown>>((resolve, reject) => {
-    let heard = '';
-    const socket = connect(Number(new URL(url).port), '127.0.0.1', () => socket.write(bytes));
-    socket
-      .setEncoding('utf8')
-      .on('data', (text) => {
-        heard += text;
-      })
-      .on('error', reject)
-      .on('close', () => {
-        const [head = '', body = ''] = heard.split('\r\n\r\n');
-        expect(head).toContain('content-type: application/problem+json');
-        resolve({ ...(JSON.parse(body) as object), status: Number(head.split(' ')[1]) });
-      });
-  });
+const problemOver = async (url: string, bytes: string) => {
+  const { status, headers, body } = await spoken(url, bytes);
+  expect(headers['content-type']).toBe('application/problem+json');
+  return { ...(JSON.parse(body) as object), status };
+};
 const problemIn = async (answer: Response) => {
   expect(answer.headers.get('content-type')).toContain('application/problem+json');
   const told = (await answer.json()) as Record<string, unknown>;
@@ -237,13 +225,16 @@ describe('a bad request', () => {
 
   it('that is not HTTP is told so, and does not stop the next one', async () => {
     const { url, dispense } = await setup();
-    expect(await spoken(url, '\x16\x03\x01 not http\r\n\r\n')).toMatchObject({ status: 400, code: 'ENVELOPE_INVALID' });
+    expect(await problemOver(url, '\x16\x03\x01 not http\r\n\r\n')).toMatchObject({ status: 400, code: 'ENVELOPE_INVALID' });
     expect((await dispense()).status).toBe(200);
   });
 
   it('with more than 16 KiB of headers is refused', async () => {
     const { url, asked } = await setup();
-    const told = await spoken(url, `POST /v1/cash/a/open HTTP/1.1\r\nhost: a\r\nidempotency-key: c1\r\nx: ${'x'.repeat(16_384)}\r\n\r\n`);
+    const told = await problemOver(
+      url,
+      `POST /v1/cash/a/open HTTP/1.1\r\nhost: a\r\nidempotency-key: c1\r\nx: ${'x'.repeat(16_384)}\r\n\r\n`,
+    );
     expect(told).toMatchObject({ status: 431, code: 'HEADERS_TOO_LARGE', faults: [{ field: 'headers' }] });
     expect(asked.submissions).toEqual([]);
   });
@@ -253,7 +244,7 @@ describe('a bad request', () => {
     ['its body', 'POST /v1/cash/a/open HTTP/1.1\r\nhost: a\r\nidempotency-key: c1\r\ncontent-length: 20\r\n\r\n{"a'],
   ])('that never ends %s is ended', async (_what, begun) => {
     const { url, asked } = await setup({}, { patience: { headersMs: 50, requestMs: 100, lookMs: 20 } });
-    expect(await spoken(url, begun)).toMatchObject({ status: 408, code: 'REQUEST_TIMEOUT' });
+    expect(await problemOver(url, begun)).toMatchObject({ status: 408, code: 'REQUEST_TIMEOUT' });
     expect(asked.submissions).toEqual([]);
   });
 

@@ -30,13 +30,14 @@ export function documented(document: Readonly<Record<string, unknown>>): Documen
   return ({ method, url, status, headers, body }) => {
     const path = url.split('?', 1)[0] ?? '';
     // Of several templates that fit, the one with the fewest variables.
-    const found = templates.filter(({ is }) => is.test(path)).sort((a, b) => count(a.path) - count(b.path))[0];
-    const operation = found && doc.paths?.[found.path]?.[method.toLowerCase()];
+    const [found] = templates
+      .filter((it) => it.is.test(path) && doc.paths?.[it.path]?.[method.toLowerCase()] !== undefined)
+      .sort((a, b) => count(a.path) - count(b.path) || b.path.length - a.path.length);
     // What the document does not have can only be refused, in the words that all problems share.
     const at =
-      operation === undefined
+      found === undefined
         ? `/components/responses/Problem${status}`
-        : resolved(doc, `/paths/${escaped(found?.path ?? '')}/${method.toLowerCase()}/responses/${status}`);
+        : resolved(doc, `/paths/${escaped(found.path)}/${method.toLowerCase()}/responses/${status}`);
     const response = at === undefined ? undefined : lookUp(doc, at);
     if (at === undefined || response === undefined) return [`${method} ${path} answered ${status}, which is not documented`];
     return [...headersOf(doc, at, response, headers, fits), ...bodyOf(at, response, headers, body, fits)].map(
@@ -61,7 +62,7 @@ function bodyOf(at: string, response: Node, headers: Seen['headers'], body: stri
   if (response.content === undefined) return body === '' ? [] : ['has a body and none is documented'];
   const type = String(headers['content-type'] ?? '').split(';', 1)[0] ?? '';
   if (response.content[type] === undefined) return [`is ${type}, not ${Object.keys(response.content).join(' or ')}`];
-  const wrong = fits(`${at}/content/${escaped(type)}/schema`, JSON.parse(body));
+  const wrong = fits(`${at}/content/${escaped(type)}/schema`, type.endsWith('json') ? JSON.parse(body) : body);
   return wrong === undefined ? [] : [`${body} does not fit: ${wrong}`];
 }
 
