@@ -8,6 +8,10 @@ export class Dispenser {
   readonly #paid = new Map<string, Notes>();
   readonly #void = new Set<string>();
 
+  /** How often it paid. */
+  get paid(): number {
+    return this.#paid.size;
+  }
   /** Minor units that left it, whatever the currency. */
   get delivered(): number {
     return [...this.#paid.values()].reduce((sum, notes) => sum + worth(notes), 0);

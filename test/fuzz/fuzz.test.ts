@@ -7,6 +7,7 @@ describe('whatever is sent', () => {
   it.each([101, 102, 103])('is answered as documented and leaves the books right, seed %i', { timeout: 60_000 }, async (seed) => {
     const tally = await round({ seed, cases: 1_000 });
     expect(tally.requests + tally.records).toBe(1_000);
+    expect(tally.dispensed).toBeGreaterThan(10);
     expect(Math.min(tally.accepted, tally.refused, tally.records)).toBeGreaterThan(100);
   });
 });

@@ -6,9 +6,18 @@ import type { JsonSchema } from '../../src/desk.ts';
 const likely: Readonly<Record<string, readonly unknown[]>> = {
   currency: ['USD', 'EUR'],
   denomination: [500, 1_000, 2_000, 5_000],
-  count: [0, 1, 10, 200],
+  count: [0, 10, 200, 1_000],
   amount: [500, 2_000, 3_500, 6_000],
 };
+
+/** How often each command is sent; others twice. Locations that are closed or empty would refuse all the rest. */
+const often: Readonly<Record<string, number>> = { load: 4, dispense: 12, open: 6, close: 1, count: 1 };
+export const command = <T extends { readonly name: string }>(commands: readonly T[]): fc.Arbitrary<T> =>
+  fc.oneof(...commands.map((it) => ({ arbitrary: fc.constant(it), weight: often[it.name] ?? 2 })));
+
+/** Absent but for one in so many. */
+export const rarely = <T>(it: fc.Arbitrary<T>, oneIn: number): fc.Arbitrary<T | undefined> =>
+  fc.oneof({ arbitrary: fc.constant(undefined), weight: oneIn - 1 }, { arbitrary: it, weight: 1 });
 
 type Shape = {
   readonly type?: string;

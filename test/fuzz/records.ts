@@ -1,7 +1,7 @@
 /** Records on the commands topic, as other producers might write them: CloudEvents in both modes, and everything that is not quite one. */
 import fc from 'fast-check';
 import type { Catalogued } from '../../src/desk.ts';
-import { bent, brokenBytes, fitting } from './inputs.ts';
+import { bent, brokenBytes, command, fitting, rarely } from './inputs.ts';
 import { IDS, OWN_KEY } from './requests.ts';
 
 /** `sound`: nothing around the input is broken. `placed`: where its key does not belong, or by its key. */
@@ -66,7 +66,7 @@ const ways: readonly Broken[] = [
 ];
 
 export function records({ type, commands }: Catalogued, partitions: number): fc.Arbitrary<Record_> {
-  const command = fc.constantFrom(...commands).chain(({ name, input }) => {
+  const sent = command(commands).chain(({ name, input }) => {
     const any = fitting(input);
     return fc.record({
       name: fc.constant(name),
@@ -74,13 +74,13 @@ export function records({ type, commands }: Catalogued, partitions: number): fc.
     });
   });
   const mode = fc.constantFrom('structured' as const, 'binary' as const);
-  const partition = fc.option(fc.nat(partitions - 1), { freq: 8, nil: undefined });
-  const broken = fc.option(fc.constantFrom(...ways), { freq: 2, nil: undefined });
-  const garbage = fc.option(brokenBytes, { freq: 12, nil: undefined });
-  return fc.record({ command, id: fc.constantFrom(...IDS), mode, partition, broken, garbage }).map((made) => {
+  const partition = rarely(fc.nat(partitions - 1), 8);
+  const broken = rarely(fc.constantFrom(...ways), 2);
+  const garbage = rarely(brokenBytes, 12);
+  return fc.record({ sent, id: fc.constantFrom(...IDS), mode, partition, broken, garbage }).map((made) => {
     const { id, broken: way, garbage: bytes } = made;
     const key = `${type}/${id}`;
-    const { name, input } = made.command;
+    const { name, input } = made.sent;
     const whole: Record_ = {
       kind: 'record',
       sound: bytes === undefined,

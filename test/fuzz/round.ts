@@ -15,7 +15,7 @@ const PARTITIONS = 3;
 const BATCH = 40;
 
 export type Round = { readonly seed: number; readonly cases: number };
-export type Tally = { requests: number; records: number; accepted: number; refused: number };
+export type Tally = { requests: number; records: number; accepted: number; refused: number; dispensed: number };
 type Sent = { readonly post: Post; readonly commandId: string };
 
 export async function round({ seed, cases }: Round, options: TownOptions = {}): Promise<Tally> {
@@ -25,6 +25,7 @@ export async function round({ seed, cases }: Round, options: TownOptions = {}): 
     const play = new Play(it, seed);
     await play.all(generated(it, seed, cases));
     await play.done(async () => checkBooks(it, play.handed, dispenser));
+    play.tally.dispensed = dispenser.paid;
     return play.tally;
   } finally {
     await it.stop();
@@ -44,7 +45,7 @@ function generated({ front }: Town, seed: number, cases: number): readonly Case[
 }
 
 class Play {
-  readonly tally: Tally = { requests: 0, records: 0, accepted: 0, refused: 0 };
+  readonly tally: Tally = { requests: 0, records: 0, accepted: 0, refused: 0, dispensed: 0 };
   readonly handed: Handed[] = [];
   readonly #town: Town;
   readonly #seed: number;
@@ -139,7 +140,7 @@ class Play {
   /** No 5xx, and nothing that the document does not have. */
   #judged({ statusCode: status, headers, body }: LightMyRequestResponse, method: string, url: string): void {
     this.tally.requests++;
-    this.tally[status < 400 ? 'accepted' : 'refused']++;
+    this.tally[status < 400 || status === 412 ? 'accepted' : 'refused']++;
     if (status >= 500) throw new Error(`answered ${status} ${body}`);
     if (method === 'HEAD') return;
     const wrong = this.#town.judge({ method, url, status, headers, body });

@@ -10,7 +10,7 @@ if (!(Number.isSafeInteger(count) && count > 0 && Number.isSafeInteger(from))) {
   process.exit(2);
 }
 
-const total = { requests: 0, records: 0, accepted: 0, refused: 0 };
+const total = { requests: 0, records: 0, accepted: 0, refused: 0, dispensed: 0 };
 const beganMs = Date.now();
 for (let seed = from; total.requests + total.records < count; seed++) {
   const tally = await round({ seed, cases: Math.min(ROUND, count - total.requests - total.records) });
@@ -19,5 +19,5 @@ for (let seed = from; total.requests + total.records < count; seed++) {
     process.stdout.write(`${total.requests + total.records} after ${((Date.now() - beganMs) / 1_000).toFixed(0)} s\n`);
 }
 process.stdout.write(
-  `${total.requests} requests (${total.accepted} accepted, ${total.refused} refused) and ${total.records} records: nothing found, ${((Date.now() - beganMs) / 1_000).toFixed(0)} s\n`,
+  `${total.requests} requests (${total.accepted} accepted, ${total.refused} refused) and ${total.records} records, cash dispensed ${total.dispensed} times: nothing found, ${((Date.now() - beganMs) / 1_000).toFixed(0)} s\n`,
 );
