@@ -164,8 +164,10 @@ export type RuntimeRefusal = 'IN_DOUBT_OPEN' | 'DEADLINE_EXCEEDED' | 'PRECONDITI
 export type Answer<R, X> =
   | { readonly status: 'done'; readonly reply: R; readonly seq: number }
   | { readonly status: 'refused'; readonly code: X | RuntimeRefusal; readonly detail?: unknown; readonly seq: number }
-  | { readonly status: 'in-doubt' | 'parked' | 'id-reused' }
-  | { readonly status: 'busy'; readonly retryAfterMs: number };
+  | { readonly status: 'in-doubt' | 'parked'; readonly commandId: string }
+  | { readonly status: 'id-reused' }
+  /** No outcome in time: repeat it with this commandId, as it may have been accepted. */
+  | { readonly status: 'busy'; readonly retryAfterMs: number; readonly commandId: string };
 
 /** Handed out by whoever can reach the fleet (HTTP client, test kit, simulator): there is no global runtime. */
 export type At = <S, E, F, X, I, R, Q>(

@@ -93,7 +93,7 @@ async function start(config: Config, watch: Telemetry, fatal: (why: string) => v
   const admin = await startAdmin({ host: config.adminHost, port: config.adminPort, token: config.adminToken, desk: front, log });
   await replica.start();
   await waiters.start(notices);
-  const http = await startHttp({ host: config.httpHost, port: config.httpPort, desk: front, log });
+  const http = await startHttp({ host: config.httpHost, port: config.httpPort, rateMax: config.httpRateMax, desk: front, log });
   log.info({ http: http.url, admin: admin.url, partitions, group: config.kafkaGroupId }, 'serving');
   // It shows how to use a cash machine: whoever brings actors of their own knows better.
   if (config.embedded && given === undefined)

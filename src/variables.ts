@@ -179,6 +179,12 @@ export const variables = {
     'Where the public port listens; it asks nobody who they are, so it is open to this machine only unless told.',
   ),
   httpPort: variable('HTTP_PORT', port, { fallback: '8080' }, 'The public port: commands and committed state.'),
+  httpRateMax: variable(
+    'HTTP_RATE_MAX',
+    whole(1, 1_000_000),
+    { fallback: '5000' },
+    'Requests a second that the public port takes from one principal: the Authorization header where there is one, else the address.',
+  ),
   adminHost: variable('ADMIN_HOST', host, { fallback: '127.0.0.1' }, 'Where the admin port listens; beyond loopback it needs ADMIN_TOKEN.'),
   adminPort: variable('ADMIN_PORT', port, { fallback: '9090' }, 'The admin port: probes, metrics, inspection, operators’ actions.'),
   adminToken: variable(

@@ -62,6 +62,7 @@ describe('configuration', () => {
       dataDir: './data',
       httpHost: '127.0.0.1',
       httpPort: 8080,
+      httpRateMax: 5_000,
       adminHost: '127.0.0.1',
       adminPort: 9090,
       adminToken: undefined,
@@ -104,6 +105,11 @@ describe('configuration', () => {
       'the lock nodes',
       { LOCK_REDIS_URLS: 'redis://l1' },
       ['KAFKA_BROKERS=not set: must be set, because LOCK_REDIS_URLS is', 'REDIS_URL=not set: must be set, because LOCK_REDIS_URLS is'],
+    ],
+    [
+      'TLS to Kafka',
+      { KAFKA_SSL: 'true', DURABILITY: 'relaxed' },
+      ['KAFKA_BROKERS=not set: must be set, because KAFKA_SSL is', 'REDIS_URL=not set: must be set, because KAFKA_SSL is'],
     ],
     ['a secret in a file', { REDIS_URL_FILE: '/run/absent' }, ['REDIS_URL_FILE', 'KAFKA_BROKERS=not set', 'LOCK_REDIS_URLS=not set']],
   ])('does not run embedded when only %s is configured, and names what is missing', (_, env, told) => {
