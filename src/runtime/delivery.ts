@@ -7,12 +7,13 @@ import type { Command, Lane } from '../message/envelope.ts';
 import { partitionOfBytes } from '../message/partition.ts';
 import type { LogMessage, LogRecord, TopicPartition } from '../ports.ts';
 import { jitter } from '../random.ts';
-import { type Checked, checkInput } from './definition.ts';
+import { type Checked, checkCommand, checkInput } from './definition.ts';
 import type { Verdict, Waiting } from './mailbox.ts';
 import type { OffsetTracker, Slot } from './offset-tracker.ts';
 import type { Partitions } from './partitions.ts';
 import type { Router } from './router.ts';
 import type { Site } from './site.ts';
+import { timerOf } from './timers.ts';
 
 /** Events waiting for Kafka before intake pauses: what memory they may take is bounded. */
 const OUTBOX_MAX = 20_000;
@@ -135,14 +136,12 @@ export class Delivery {
         'is older than the time for which commandIds are remembered; replay it only if it never ran',
       );
     }
-    if (isOwnId(command.commandId))
-      return fault(
-        'TIMER_NOT_ARMED',
-        'ce_id',
-        command.commandId,
-        'ids that begin with ~ belong to the runtime, and no such timer is armed',
-      );
     const definition = definitions.get(command.type);
+    if (isOwnId(command.commandId)) {
+      if (definition === undefined || timerOf(command.commandId) === undefined) return notArmed(command);
+      // A timer's record is judged by its location: by what is armed there, and what became of it.
+      return checkCommand(definition, command.name, command.input);
+    }
     if (definition === undefined)
       return fault('TYPE_UNKNOWN', 'ce_type', command.type, `must be one of ${[...definitions.keys()].join(', ')}`);
     const shape = Object.hasOwn(definition.commands, command.name) ? definition.commands[command.name] : undefined;
@@ -159,8 +158,9 @@ export class Delivery {
 
   conclude(slot: Slot, record: LogRecord, command: Command, verdict: Verdict): void {
     const lane = command.lane === 'bulk' ? 'bulk' : 'customer';
-    if (verdict === 'id-reused') {
-      const it = fault('ID_REUSED', 'ce_id', command.commandId, 'stands for another payload at this address already');
+    if (verdict === 'id-reused' || verdict === 'unarmed') {
+      const reused = fault('ID_REUSED', 'ce_id', command.commandId, 'stands for another payload at this address already');
+      const it = verdict === 'unarmed' ? notArmed(command) : reused;
       void this.#deadLetter(record, it).then((written) => this.#close(slot, lane, written));
       return;
     }
@@ -265,6 +265,9 @@ export class Delivery {
     });
   }
 }
+
+const notArmed = ({ commandId }: Command): Fault =>
+  fault('TIMER_NOT_ARMED', 'ce_id', commandId, 'ids that begin with ~ belong to the runtime, and no such timer is armed with this payload');
 
 /** The original value and headers, with where it came from and why it is here (DESIGN: dead letters). */
 function letterOf(record: LogRecord, reason: Code, error: string, nowMs: number): LogMessage {

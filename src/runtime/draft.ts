@@ -15,6 +15,7 @@ import {
   stateText,
 } from './ground.ts';
 import type { Verdict, Waiting } from './mailbox.ts';
+import { armedAs, type Timers, timerOf, without } from './timers.ts';
 
 /** Who writes: fixed for one claim. */
 export type Pen = {
@@ -37,6 +38,7 @@ type Mark = {
   readonly state: unknown;
   readonly seq: number;
   readonly intent: Intent | undefined;
+  readonly timers: Timers;
   readonly header: Header;
   readonly events: number;
   readonly entries: number;
@@ -56,6 +58,7 @@ export class Draft {
   seq: number;
   intent: Intent | undefined;
   parked: Parked | undefined;
+  timers: Timers;
   readonly verdicts: { readonly waiting: Waiting; readonly verdict: Verdict }[] = [];
   readonly #time: string;
   readonly #events: EventText[] = [];
@@ -74,6 +77,7 @@ export class Draft {
     this.state = ground.state;
     this.intent = ground.intent;
     this.parked = ground.parked;
+    this.timers = ground.timers;
   }
 
   get empty(): boolean {
@@ -96,6 +100,7 @@ export class Draft {
       state: this.state,
       seq: this.seq,
       intent: this.intent,
+      timers: this.timers,
       header: this.#header,
       events: this.#events.length,
       entries: this.#entries.length,
@@ -108,6 +113,7 @@ export class Draft {
     this.state = mark.state;
     this.seq = mark.seq;
     this.intent = mark.intent;
+    this.timers = mark.timers;
     this.#header = mark.header;
     this.#events.length = mark.events;
     this.#entries.length = mark.entries;
@@ -152,6 +158,9 @@ export class Draft {
   enter(cause: Cause, status: EntryStatus, outcome: string, doubt = false): void {
     const facts: EntryFacts = { c: cause.name, t: Math.max(this.nowMs, cause.appendedMs), ...(doubt ? { doubt: true as const } : {}) };
     this.#entries.push({ commandId: cause.commandId, status, hash: cause.hash, text: entryText(facts, outcome) });
+    // A timer is armed until its command has an outcome or an intent; while that is parked it stands.
+    const timer = status === 'parked' || armedAs(this.timers, cause.commandId) === undefined ? undefined : timerOf(cause.commandId);
+    if (timer !== undefined) this.setTimers(without(this.timers, timer.name));
   }
 
   /** Is this id written by an earlier turn of this batch? */
@@ -193,6 +202,11 @@ export class Draft {
     this.#header = { ...this.#header, paused: paused === undefined ? '' : JSON.stringify(paused) };
   }
 
+  setTimers(timers: Timers): void {
+    this.timers = timers;
+    this.#header = { ...this.#header, timers: Object.keys(timers).length === 0 ? '' : JSON.stringify(timers) };
+  }
+
   change(published: number): Change {
     const state = this.#stateChanged ? { state: stateText(this.pen.definition, this.state) } : {};
     return {
@@ -222,6 +236,7 @@ export class Draft {
       ...(parked === undefined ? {} : { parked }),
       ...(frozen === undefined ? {} : { frozen }),
       ...(paused === undefined ? {} : { paused }),
+      timers: this.timers,
     };
   }
 }

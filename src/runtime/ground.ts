@@ -4,6 +4,7 @@ import { LocusError } from '../errors.ts';
 import type { Command } from '../message/envelope.ts';
 import type { Header, Located } from '../ports.ts';
 import type { Definition } from './definition.ts';
+import { type Timers, timersIn } from './timers.ts';
 
 /** What the outside said happened. */
 export type Evidence = { readonly status: 'confirmed'; readonly result: unknown } | { readonly status: 'failed'; readonly code: string };
@@ -44,6 +45,7 @@ export type Ground = {
   readonly parked?: Parked;
   readonly frozen?: Frozen;
   readonly paused?: Paused;
+  readonly timers: Timers;
 };
 
 /** Why customers and bulk do not move, if they do not. */
@@ -85,8 +87,15 @@ export function groundOf(definition: Definition, id: string, located: Located): 
     ...(parked === undefined ? {} : { parked }),
     ...(frozen === undefined ? {} : { frozen }),
     ...(paused === undefined ? {} : { paused }),
+    timers: timersIn(header.timers),
   };
 }
+
+/** Nothing there needs an owner before its next command or timer. */
+export const rests = ({ seq, published, inbox, header }: Located): boolean =>
+  published === seq &&
+  inbox.customer + inbox.bulk === 0 &&
+  [header.intent, header.parked, header.frozen, header.paused].every((text) => text === undefined);
 
 /**
  * The text of a dedupe entry: facts for us, a line break, then the outcome exactly as its first caller got it. JSON text

@@ -4,6 +4,7 @@ import type { Located } from '../ports.ts';
 import { groundOf, held, type Parked } from './ground.ts';
 import type { Live } from './live.ts';
 import type { Replica } from './replica.ts';
+import { shownTimers } from './timers.ts';
 
 const LANES = ['customer', 'bulk'] as const;
 /** Locations read at the same time from the store. */
@@ -86,6 +87,7 @@ function picture(ground: ReturnType<typeof groundOf>, located: Located) {
     parked: ground.parked,
     frozen: ground.frozen,
     paused: ground.paused,
+    timers: shownTimers(ground.timers),
   };
 }
 
