@@ -21,7 +21,7 @@ const ID = /^~timer\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\/([1-9]\d{0,15})$/;
 /** What `Date` can say. */
 const TIME_MAX_MS = 8.64e15;
 
-const timerId = (name: string, seq: number): string => `~timer/${name}/${seq}`;
+export const timerId = (name: string, seq: number): string => `~timer/${name}/${seq}`;
 /** The timer that a commandId speaks of, if it is one of a timer. */
 export function timerOf(commandId: string): { readonly name: string; readonly seq: number } | undefined {
   const [, name, seq] = ID.exec(commandId) ?? [];
