@@ -33,10 +33,8 @@ const configFault = (field: string, value: string, rule: string): Fault => ({ co
 /** Variables of the contract that this version cannot honour: to ignore them would be to lie. */
 function notYet(env: Environment): Fault[] {
   return Object.entries(env)
-    .filter(([key, value]) => value && (/^KAFKA_(SSL|SASL)/.test(key) || key === 'BULK_TOPIC'))
-    .map(([key]) =>
-      configFault(key, 'set', key === 'BULK_TOPIC' ? 'the bulk lane is not there yet' : 'TLS and SASL to Kafka are not there yet'),
-    );
+    .filter(([key, value]) => value && /^KAFKA_(SSL|SASL)/.test(key))
+    .map(([key]) => configFault(key, 'set', 'TLS and SASL to Kafka are not there yet'));
 }
 
 function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faults: Fault[]): unknown {
@@ -63,7 +61,7 @@ function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faul
 }
 
 function withDerived(found: Found, env: Environment, machine: Machine): Found {
-  const { adminHost, adminPort, redisUrl } = found;
+  const { adminHost, adminPort, redisUrl, commandsTopic } = found;
   const open = adminHost !== undefined && adminPort !== undefined && !/^(0\.0\.0\.0|::)$/.test(adminHost);
   const adminUrl = open ? `http://${adminHost.includes(':') ? `[${adminHost}]` : adminHost}:${adminPort}` : undefined;
   const relaxedLocks = found.durability === 'relaxed' && redisUrl !== undefined && !given(env, 'LOCK_REDIS_URLS') ? [redisUrl] : undefined;
@@ -72,6 +70,7 @@ function withDerived(found: Found, env: Environment, machine: Machine): Found {
     replicaId: found.replicaId ?? (given(env, 'REPLICA_ID') ? undefined : machine.hostName),
     advertiseUrl: found.advertiseUrl ?? adminUrl,
     lockRedisUrls: found.lockRedisUrls ?? relaxedLocks,
+    bulkTopic: found.bulkTopic ?? (given(env, 'BULK_TOPIC') || commandsTopic === undefined ? undefined : `${commandsTopic}.bulk`),
   };
 }
 const given = (env: Environment, key: string): boolean => Boolean(env[key]?.trim() || env[`${key}_FILE`]);
@@ -108,9 +107,12 @@ function stores(it: Found, say: Say): void {
   say(new Set(servers).size < servers.length, 'lockRedisUrls', locks, 'must not name one server twice: its two votes are one');
   say(shared, 'lockRedisUrls', locks, `must not name the server of REDIS_URL: ${apart}`);
 
-  say(it.eventsTopic !== undefined && it.eventsTopic === it.commandsTopic, 'eventsTopic', it.eventsTopic, 'must not be COMMANDS_TOPIC');
-  const taken = it.deadLettersTopic !== undefined && [it.commandsTopic, it.eventsTopic].includes(it.deadLettersTopic);
-  say(taken, 'deadLettersTopic', it.deadLettersTopic, 'must be neither COMMANDS_TOPIC nor EVENTS_TOPIC');
+  const topics = ['commandsTopic', 'bulkTopic', 'eventsTopic', 'deadLettersTopic'] as const;
+  for (const [n, key] of topics.entries()) {
+    const others = topics.slice(0, n);
+    const taken = it[key] !== undefined && others.some((other) => it[other] === it[key]);
+    say(taken, key, it[key], `must not be another topic’s: ${others.map((other) => variables[other].name).join(', ')}`);
+  }
 }
 
 function addresses(it: Found, say: Say): void {

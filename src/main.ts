@@ -76,8 +76,8 @@ async function start(
 
   const waiters = new Waiters(systemClock, `notify:${config.replicaId}:${systemRandom.hex(8)}`);
   const peers = httpPeers({ token: config.adminToken, clock: systemClock });
-  const { commandsTopic, sessionTimeoutMs: sessionMs } = config;
-  const front = desk({ replica, waiters, commandsTopic, peers, registry, sessionMs, metrics: watch.metrics });
+  const { sessionTimeoutMs: sessionMs } = config;
+  const front = desk({ replica, waiters, peers, registry, sessionMs, metrics: watch.metrics });
   replica.site.evidence.forwardBy(async (address, { intent, evidence }) => {
     const key = `evidence:${intent.commandId}:${intent.fence.epoch}`;
     const action = { verb: 'settle', key, commandId: intent.commandId, because: 'evidence in hand', evidence } as const;
@@ -105,11 +105,18 @@ const cashLocations = (config: Config, log: Log): Bound =>
 
 const kafkaOf = (config: Config, log: Log) => ({ brokers: config.kafkaBrokers, clientId: config.kafkaClientId, log, clock: systemClock });
 
+/** Customer first: its partitions stand for ownership. */
+const lanesOf = ({ commandsTopic, bulkTopic }: Config) =>
+  new Map([
+    [commandsTopic, 'customer' as const],
+    [bulkTopic, 'bulk' as const],
+  ]);
+
 /** Topics as they must be; their partition count is the one the store was filled with, or the program does not start. */
 async function layout(config: Config, log: Log, store: StateStore): Promise<number> {
-  const { commandsTopic, eventsTopic, deadLettersTopic, commandsPartitions } = config;
-  const topics = { commands: [commandsTopic], events: eventsTopic, deadLetters: deadLettersTopic, partitions: commandsPartitions };
-  const partitions = await ensureTopics({ ...kafkaOf(config, log), ...topics });
+  const { commandsTopic, eventsTopic: events, deadLettersTopic: deadLetters, commandsPartitions } = config;
+  const lanes = [...lanesOf(config).keys()];
+  const partitions = await ensureTopics({ ...kafkaOf(config, log), commands: lanes, events, deadLetters, partitions: commandsPartitions });
   const recorded = await store.layout('partitions', partitions);
   if (recorded === partitions) return partitions;
   const said = `${commandsTopic} has ${partitions} partitions, the store was filled with ${recorded}`;
@@ -119,6 +126,7 @@ async function layout(config: Config, log: Log, store: StateStore): Promise<numb
 function replicaOptions(config: Config, { log, meters, leaseMargin }: Telemetry, partitions: number, bound: readonly Bound[]) {
   const common = { clock: systemClock, random: systemRandom, log };
   const kafka = kafkaOf(config, log);
+  const lanes = lanesOf(config);
   const { replicaId, sessionTimeoutMs, kafkaGroupId: groupId } = config;
   return {
     ...common,
@@ -132,7 +140,7 @@ function replicaOptions(config: Config, { log, meters, leaseMargin }: Telemetry,
     url: config.advertiseUrl,
     group: groupId,
     source: `locus/${groupId}`,
-    lanes: new Map([[config.commandsTopic, 'customer' as const]]),
+    lanes,
     leaseTtlMs: config.leaseTtlMs,
     sessionMs: sessionTimeoutMs,
     partitions,
@@ -141,7 +149,7 @@ function replicaOptions(config: Config, { log, meters, leaseMargin }: Telemetry,
         ...kafka,
         groupId,
         replicaId,
-        topics: [config.commandsTopic],
+        topics: [...lanes.keys()],
         sessionTimeoutMs,
         mayJoin: asked.mayJoin,
         onFatal: asked.fatal,

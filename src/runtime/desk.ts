@@ -15,7 +15,6 @@ import type { Waiters } from './waiters.ts';
 export type DeskOptions = {
   readonly replica: Replica;
   readonly waiters: Waiters;
-  readonly commandsTopic: string;
   readonly peers: Peers;
   readonly registry: Registry;
   readonly sessionMs: number;
@@ -107,7 +106,7 @@ async function produce(it: DeskOptions, submission: Submission, type: string): P
   const bytes = Buffer.byteLength(message.value);
   if (bytes > VALUE_MAX_BYTES)
     return fault('VALUE_TOO_LARGE', 'body', `${bytes} bytes with its envelope`, `must be at most ${VALUE_MAX_BYTES}`);
-  await site.writer.command(it.commandsTopic, message);
+  await site.writer.command(site.topicOf(type, submission.name), message);
   return undefined;
 }
 

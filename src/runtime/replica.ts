@@ -58,7 +58,6 @@ export class Replica {
   readonly membership: Membership;
   readonly delivery: Delivery;
   readonly #it: ReplicaOptions;
-  readonly #topic: string;
   #commandLog: CommandLog | undefined;
   #timers: Alarm[] = [];
   #heardMs = Number.NEGATIVE_INFINITY;
@@ -67,8 +66,7 @@ export class Replica {
   constructor(options: ReplicaOptions) {
     this.#it = options;
     const { clock, log, store } = options;
-    const topic = [...options.lanes].find(([, lane]) => lane === 'customer')?.[0] ?? '';
-    this.#topic = topic;
+    const topic = this.#topicOf('customer') ?? '';
     this.partitions = new Partitions({
       store,
       registry: options.registry,
@@ -76,6 +74,7 @@ export class Replica {
       log,
       group: options.group,
       topic,
+      lanes: [...options.lanes.keys()],
       count: options.partitions,
       gained: (partition) => this.#gained(partition),
       lost: (partition) => {
@@ -174,6 +173,9 @@ export class Replica {
     return this.#commandLog?.again(at) ?? Promise.resolve();
   }
 
+  #topicOf(lane: Lane): string | undefined {
+    return [...this.#it.lanes].find(([, its]) => its === lane)?.[0];
+  }
   #sweep(): void {
     this.router.relieve();
     this.delivery.freed();
@@ -226,7 +228,8 @@ export class Replica {
     });
     const partitionFor = (address: Address) => partitionOf(address, it.partitions);
     const assigned = (partition: number) => this.partitions.held(partition);
-    const topicOf = () => this.#topic;
+    const laneOf = (type: string, command: string) => it.definitions.get(type)?.commands[command]?.lane ?? 'customer';
+    const topicOf = (type: string, command: string) => this.#topicOf(laneOf(type, command)) ?? this.#topicOf('customer') ?? '';
     const { store, writer, source } = it;
     return {
       clock,

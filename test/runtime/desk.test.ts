@@ -19,7 +19,6 @@ async function setup() {
   const front = desk({
     replica,
     waiters,
-    commandsTopic: COMMANDS,
     peers: { act: () => Promise.reject(new Error('there is one replica only')) },
     registry: memoryRegistry(it.disk),
     sessionMs: 1_000,

@@ -91,6 +91,7 @@ export const Till = defineActor<State, Event>()({
       decide: (state, input) => accept([], { cash: state.cash }, input.timers as Timer[]),
     },
     note: {
+      lane: 'bulk',
       input: z.strictObject({}),
       reply: z.strictObject({ now: z.int() }),
       decide: (_state, _input, turn) => accept([], { now: turn.now }),
