@@ -92,7 +92,10 @@ export type Records<E> = {
   readonly of: (event: E) => readonly { readonly commandId: string; readonly value: unknown }[];
 };
 
-/** Checked after every turn, enforced by the runtime, applied to what older versions stored. */
+/**
+ * Checked after every turn, enforced by the runtime, applied to what older versions stored: `upcast[n]` and `migrate[n]` bring
+ * what version n wrote to version n + 1; left out, it fits as it is.
+ */
 export type Rules<S, E> = {
   readonly records?: Records<E>;
   readonly invariants?: Readonly<Record<string, (state: S) => boolean>>;

@@ -37,6 +37,7 @@ export type Definition = {
   };
   readonly invariants?: Readonly<Record<string, (state: unknown) => boolean>>;
   readonly limits?: { readonly mailbox?: number; readonly idleMs?: number; readonly attempts?: number };
+  readonly upcast?: Readonly<Record<number, (event: unknown) => EventData>>;
   readonly migrate?: Readonly<Record<number, (state: unknown) => unknown>>;
   readonly handlers: Readonly<Record<string, Handler<unknown, unknown>>>;
 };

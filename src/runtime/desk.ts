@@ -36,8 +36,9 @@ export function desk(it: DeskOptions): Desk {
       if (query !== undefined && asked === undefined) return 'no-such-query';
       const located = await site.store.read(address);
       if (located === undefined || located.seq === 0) return undefined;
-      const state = stateOf(definition, place.id, located.header);
-      return { seq: located.seq, body: asked === undefined ? state : asked(state) };
+      const read = stateOf(definition, place.id, located.header);
+      if ('why' in read) throw new LocusError('BUSY', `${address} cannot be read here: ${read.why}`);
+      return { seq: located.seq, body: asked === undefined ? read.state : asked(read.state) };
     },
     act: (address, action, forwarded) => act(it, address, action, forwarded),
     locations: (filter) => inspectLocations(replica, filter),
@@ -95,6 +96,7 @@ async function produce(it: DeskOptions, submission: Submission, type: string): P
     name: submission.name,
     commandId: submission.commandId,
     input: submission.input,
+    version: site.definitions.get(type)?.version ?? 1,
     source: site.source,
     time: new Date(nowMs).toISOString(),
     notify: it.waiters.channel,

@@ -14,6 +14,7 @@ import {
   type Paused,
   stateText,
 } from './ground.ts';
+import { isOwnEvent } from './history.ts';
 import type { Verdict, Waiting } from './mailbox.ts';
 import { armedAs, type Timers, timerOf, without } from './timers.ts';
 
@@ -66,7 +67,7 @@ export class Draft {
   readonly #records: { commandId: string; text: string }[] = [];
   readonly #unrecorded: string[] = [];
   #header: Header = {};
-  #stateChanged = false;
+  #stateChanged: boolean;
 
   constructor(pen: Pen, ground: Ground, nowMs: number) {
     this.pen = pen;
@@ -78,6 +79,8 @@ export class Draft {
     this.intent = ground.intent;
     this.parked = ground.parked;
     this.timers = ground.timers;
+    // The first commit of a later version says so, events or not: an earlier one must not take up what it does not know.
+    this.#stateChanged = ground.unreadable === undefined && ground.version < pen.definition.version;
   }
 
   get empty(): boolean {
@@ -126,6 +129,7 @@ export class Draft {
     const { definition } = this.pen;
     const named: Named[] = [];
     for (const event of events) {
+      if (isOwnEvent(event.type)) throw new Error(`the event ${event.type} has a name that the runtime keeps for its own`);
       this.state = definition.evolve(this.state, event);
       this.#stateChanged = true;
       for (const record of definition.records?.of(event) ?? [])
@@ -141,6 +145,7 @@ export class Draft {
     const head: EventHead = {
       address: this.pen.address,
       actor: this.pen.definition.type,
+      version: this.pen.definition.version,
       epoch: this.pen.epoch,
       commandId: cause.commandId,
       time: this.#time,
@@ -231,6 +236,8 @@ export class Draft {
     const paused = pick(header.paused, before.paused);
     return {
       state: this.state,
+      ...(before.unreadable === undefined ? {} : { unreadable: before.unreadable }),
+      version: this.#stateChanged ? this.pen.definition.version : before.version,
       seq: this.seq,
       ...(intent === undefined ? {} : { intent }),
       ...(parked === undefined ? {} : { parked }),

@@ -38,6 +38,7 @@ function summary(replica: Replica, live: Live) {
 }
 const stuck = (live: Live): boolean =>
   live.ground === undefined ||
+  live.newer !== undefined ||
   held(live.ground) !== undefined ||
   live.ground.intent?.doubtSinceMs !== undefined ||
   live.inbox.customer + live.inbox.bulk > 0;
@@ -83,6 +84,7 @@ function picture(ground: ReturnType<typeof groundOf>, located: Located) {
     published: located.published,
     inbox: located.inbox,
     state: ground.state,
+    unreadable: ground.unreadable,
     intent: ground.intent,
     parked: ground.parked,
     frozen: ground.frozen,

@@ -72,7 +72,12 @@ export async function operate(site: Site, live: Live, action: Action, found: Fou
   return { acted, next: done.intent === undefined ? ON : { kind: 'runs', intent: done.intent } };
 }
 
+/** Verbs that need the state. */
+const READING: readonly Action['verb'][] = ['unfreeze', 'settle', 'replay'];
+
 function apply(live: Live, draft: Draft, action: Action, found: Found): Done | Refusal {
+  const unreadable = live.ground?.unreadable;
+  if (unreadable !== undefined && READING.includes(action.verb)) return no('CONFLICT', unreadable);
   switch (action.verb) {
     case 'pause':
       draft.setPaused({ because: action.because, sinceMs: draft.nowMs });

@@ -93,6 +93,7 @@ async function turns(site: Site, live: Live, left: Waiting[], settling?: Settlin
   let evidence = settling;
   let known = NOTHING;
   while (live.ground !== undefined && (evidence !== undefined || (left.length > 0 && live.leaving === undefined))) {
+    if (evidence === undefined && isNewer(live, left[0])) return SERVED;
     if (evidence === undefined && (await turnTimerAway(site, live, left))) continue;
     // Each time anew: what the commit before has written may be what the next command must know.
     const found = await recall(site, live, left, known);
@@ -132,7 +133,7 @@ function fill(site: Site, live: Live, batch: readonly Waiting[], found: Found, d
     // A batch holds a commandId once: the second is judged against what the first has made durable.
     // A timer's record begins a draft: it is judged by what is committed.
     const later = (taken.length > 0 || !draft.empty) && timerOf(command.commandId) !== undefined;
-    if (draft.fields > FIELDS_MAX || draft.holds(command.commandId) || later) return cut();
+    if (draft.fields > FIELDS_MAX || draft.holds(command.commandId) || later || isNewer(live, waiting)) return cut();
     if (draft.intent?.commandId === command.commandId) {
       taken.push(waiting);
       draft.verdicts.push({ waiting, verdict: standing(draft.intent, command) });
@@ -185,6 +186,15 @@ export async function arm(site: Site, live: Live, effect: string): Promise<Serve
 function waitABit(site: Site, live: Live): Served {
   live.notBeforeMs = site.clock.monotonic() + 250;
   return SERVED;
+}
+
+/** Sent under a later version of the actor: it waits, and in their order those behind it, for an owner that has that version. */
+function isNewer(live: Live, waiting: Waiting | undefined): boolean {
+  const { type, version } = live.definition;
+  const sent = waiting?.command.version ?? 1;
+  if (sent > version)
+    live.newer = `${waiting?.command.commandId} was sent under version ${sent} of ${type}, this program has version ${version}`;
+  return sent > version;
 }
 
 /** The first of those left may be the record of a timer that is not armed, or no longer. */

@@ -23,7 +23,7 @@ describe('a parking place', () => {
       .whenDue('reservation')
       .gives({ events: [{ type: 'Expired', plate: 'AB-1' }], reply: {} })
       .when('park', { plate: 'CD-2' })
-      .gives({ events: [{ type: 'Parked', plate: 'CD-2' }], reply: {} });
+      .gives({ events: [{ type: 'Arrived', plate: 'CD-2' }], reply: {} });
   });
 
   it('does not end a reservation that was prolonged before its time, or used', () => {
@@ -45,7 +45,7 @@ describe('a parking place', () => {
   });
 
   it('is left by who has parked there', () => {
-    given(ParkingPlace, [{ type: 'Parked', plate: 'AB-1' }])
+    given(ParkingPlace, [{ type: 'Arrived', plate: 'AB-1' }])
       .when('reserve', { plate: 'CD-2', minutes: 5 })
       .gives({ refused: 'TAKEN' })
       .when('leave', {})
@@ -73,5 +73,5 @@ it('frees its reserved places by itself on a fleet, those of replicas that died 
   await it.clock.advance(31 * MINUTE_MS);
   const types = (place: string) => it.events(place).map(({ type }) => type.slice('parking-place.'.length));
   for (const place of places.slice(1)) expect(types(place)).toEqual(['TimersSet', 'Reserved', 'Expired']);
-  expect(types('P-0')).toEqual(['TimersSet', 'Reserved', 'TimersSet', 'Parked']);
+  expect(types('P-0')).toEqual(['TimersSet', 'Reserved', 'TimersSet', 'Arrived']);
 });

@@ -7,7 +7,7 @@ type State = { readonly reserved: Reservation | null; readonly parked: string | 
 type Event =
   | { readonly type: 'Reserved'; readonly plate: string; readonly untilMs: number }
   | { readonly type: 'Expired'; readonly plate: string }
-  | { readonly type: 'Parked'; readonly plate: string }
+  | { readonly type: 'Arrived'; readonly plate: string }
   | { readonly type: 'Left'; readonly plate: string };
 
 const MINUTE_MS = 60_000;
@@ -34,7 +34,7 @@ export const ParkingPlace = defineActor<State, Event>()({
         return { ...state, reserved: { plate: event.plate, untilMs: event.untilMs } };
       case 'Expired':
         return { ...state, reserved: null };
-      case 'Parked':
+      case 'Arrived':
         return { reserved: null, parked: event.plate };
       case 'Left':
         return { ...state, parked: null };
@@ -67,7 +67,7 @@ export const ParkingPlace = defineActor<State, Event>()({
       decide(state, input) {
         if (state.parked !== null) return refuse('TAKEN');
         if (state.reserved !== null && state.reserved.plate !== input.plate) return refuse('RESERVED', { untilMs: state.reserved.untilMs });
-        return accept([{ type: 'Parked', plate: input.plate }], {}, [endsNot]);
+        return accept([{ type: 'Arrived', plate: input.plate }], {}, [endsNot]);
       },
     },
     leave: {

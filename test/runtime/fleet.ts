@@ -62,7 +62,7 @@ export function fleet(
   const log = memoryLog({ topics: [COMMANDS, BULK, EVENTS, LETTERS], partitions: options.partitions ?? 3, clock });
   const nodes: Node[] = [];
 
-  async function replica(replicaId: string, wrap: (store: StateStore) => StateStore = (store) => store): Promise<Node> {
+  async function replica(replicaId: string, wrap: (store: StateStore) => StateStore = (store) => store, its = bound): Promise<Node> {
     const counts: Counts = { fenced: 0, redelivered: 0, recovered: 0, withoutLease: 0, open: 0, inDoubt: 0, letters: [], turns: [] };
     const life = { over: false };
     const store = wrap(mortal(life, memoryStateStore(disk, { random })));
@@ -79,7 +79,7 @@ export function fleet(
       registry: mortal(life, memoryRegistry(disk)),
       notices: mortal(life, memoryNotices(disk)),
       writer: mortal(life, log.writer({ eventsTopic: EVENTS, deadLettersTopic: LETTERS })),
-      definitions: definitions([bound]),
+      definitions: definitions([its]),
       limits: { ...limits, ...options.limits },
       replicaId,
       url: `http://${replicaId}`,
