@@ -206,6 +206,12 @@ export const variables = {
     'Stable name of this replica; one that is back under the same name within its session keeps its partitions.',
   ),
   commandsTopic: variable('COMMANDS_TOPIC', topic, { fallback: 'locus.commands' }, 'Where commands come from.'),
+  bulkTopic: variable(
+    'BULK_TOPIC',
+    topic,
+    { derived: 'COMMANDS_TOPIC with .bulk at its end' },
+    'Where commands of the bulk lane come from, which never stand before a customer’s.',
+  ),
   commandsPartitions: variable(
     'COMMANDS_PARTITIONS',
     whole(1, 10_000),
@@ -241,7 +247,12 @@ export const variables = {
     'Commands of a location that makes no progress for this long go to its durable inbox.',
   ),
   residentMax: variable('RESIDENT_MAX', whole(1, 10_000_000), { fallback: '100000' }, 'Locations in memory; beyond it idle ones leave.'),
-  inflightMax: variable('INFLIGHT_MAX', whole(1, 1_000_000), { fallback: '4000' }, 'Records taken from the log and not yet final.'),
+  inflightMax: variable(
+    'INFLIGHT_MAX',
+    whole(1, 1_000_000),
+    { fallback: '4000' },
+    'Records taken from the log and not yet final, for each lane.',
+  ),
   dedupeWindowMs: variable(
     'DEDUPE_WINDOW_MS',
     ms(2 * HOUR_MS, 365 * 24 * HOUR_MS, ', well above the hour that is kept as a margin'),

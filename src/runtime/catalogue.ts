@@ -10,6 +10,7 @@ const OWN_REFUSALS = Object.keys({
   IN_DOUBT_OPEN: true,
   NOT_STARTED: true,
   DROPPED: true,
+  TIMER_NOT_ARMED: true,
 } satisfies Record<RuntimeRefusal, true>);
 
 export const catalogue = (definitions: Definitions): readonly Catalogued[] =>

@@ -16,7 +16,6 @@ import type { Waiters } from './waiters.ts';
 export type DeskOptions = {
   readonly replica: Replica;
   readonly waiters: Waiters;
-  readonly commandsTopic: string;
   readonly peers: Peers;
   readonly registry: Registry;
   readonly sessionMs: number;
@@ -39,8 +38,9 @@ export function desk(it: DeskOptions): Desk {
       if (query !== undefined && asked === undefined) return 'no-such-query';
       const located = await site.store.read(address);
       if (located === undefined || located.seq === 0) return undefined;
-      const state = stateOf(definition, place.id, located.header);
-      return { seq: located.seq, body: asked === undefined ? state : asked(state) };
+      const read = stateOf(definition, place.id, located.header);
+      if ('why' in read) throw new LocusError('BUSY', `${address} cannot be read here: ${read.why}`);
+      return { seq: located.seq, body: asked === undefined ? read.state : asked(read.state) };
     },
     act: (address, action, forwarded) => act(it, address, action, forwarded),
     locations: (filter) => inspectLocations(replica, filter),
@@ -108,6 +108,7 @@ async function produce(it: DeskOptions, submission: Submission, type: string): P
     name: submission.name,
     commandId: submission.commandId,
     input: submission.input,
+    version: site.definitions.get(type)?.version ?? 1,
     source: site.source,
     time: new Date(nowMs).toISOString(),
     notify: it.waiters.channel,
@@ -119,7 +120,7 @@ async function produce(it: DeskOptions, submission: Submission, type: string): P
   const bytes = Buffer.byteLength(message.value);
   if (bytes > VALUE_MAX_BYTES)
     return fault('VALUE_TOO_LARGE', 'body', `${bytes} bytes with its envelope`, `must be at most ${VALUE_MAX_BYTES}`);
-  await site.writer.command(it.commandsTopic, message);
+  await site.writer.command(site.topicOf(type, submission.name), message);
   return undefined;
 }
 

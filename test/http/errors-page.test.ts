@@ -35,6 +35,7 @@ describe('the page of errors', () => {
       IN_DOUBT_OPEN: true,
       NOT_STARTED: true,
       DROPPED: true,
+      TIMER_NOT_ARMED: true,
     } as const satisfies Record<RuntimeRefusal, true>;
     for (const code of Object.keys(all)) expect(page).toContain(`| \`${code}\` |`);
   });

@@ -5,7 +5,7 @@ import type { Desk } from '../../src/desk.ts';
 import { desk } from '../../src/runtime/desk.ts';
 import type { Replica } from '../../src/runtime/replica.ts';
 import { Waiters } from '../../src/runtime/waiters.ts';
-import { COMMANDS, type fleet } from './fleet.ts';
+import type { fleet } from './fleet.ts';
 
 export async function frontOf(
   { clock, disk }: Pick<ReturnType<typeof fleet>, 'clock' | 'disk'>,
@@ -18,7 +18,6 @@ export async function frontOf(
   const front = desk({
     replica,
     waiters,
-    commandsTopic: COMMANDS,
     peers: { act: () => Promise.reject(new Error('there is one replica only')) },
     registry: memoryRegistry(disk),
     sessionMs: 1_000,
