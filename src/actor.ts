@@ -31,7 +31,11 @@ export const effect = <O, R>(it: { readonly timeoutMs: number }): Effect<O, R> =
 type OrderOf<F> = F extends Effect<infer O, infer _> ? O : never;
 type ResultOf<F> = F extends Effect<infer _, infer R> ? R : never;
 
-/** A durable wake-up at `at` (ms since the epoch) with a command; the same name replaces, `at: null` cancels. */
+/**
+ * A durable wake-up: once, at `at` (whole ms since the epoch; past: now) or as soon after it as may be, the location gets
+ * `command` with a `turn.now` of at least `at`. The same name replaces, `at: null` cancels; a name is 1 to 64 of
+ * [A-Za-z0-9._-], and a location may have 256.
+ */
 export type Timer = { readonly name: string; readonly at: number | null; readonly command: string; readonly input: unknown };
 
 export type Accept<E, R> = { readonly kind: 'accept'; readonly events: readonly E[]; readonly reply: R; readonly timers: readonly Timer[] };
@@ -88,7 +92,10 @@ export type Records<E> = {
   readonly of: (event: E) => readonly { readonly commandId: string; readonly value: unknown }[];
 };
 
-/** Checked after every turn, enforced by the runtime, applied to what older versions stored. */
+/**
+ * Checked after every turn, enforced by the runtime, applied to what older versions stored: `upcast[n]` and `migrate[n]` bring
+ * what version n wrote to version n + 1; left out, it fits as it is.
+ */
 export type Rules<S, E> = {
   readonly records?: Records<E>;
   readonly invariants?: Readonly<Record<string, (state: S) => boolean>>;
@@ -160,12 +167,14 @@ export const bind = <A extends { readonly type: string }>(actor: A, handlers: Ha
 });
 
 /** Refusals that the runtime itself commits, for every actor. */
-export type RuntimeRefusal = 'IN_DOUBT_OPEN' | 'DEADLINE_EXCEEDED' | 'PRECONDITION_FAILED' | 'NOT_STARTED' | 'DROPPED';
+export type RuntimeRefusal = 'IN_DOUBT_OPEN' | 'DEADLINE_EXCEEDED' | 'PRECONDITION_FAILED' | 'NOT_STARTED' | 'DROPPED' | 'TIMER_NOT_ARMED';
 export type Answer<R, X> =
   | { readonly status: 'done'; readonly reply: R; readonly seq: number }
   | { readonly status: 'refused'; readonly code: X | RuntimeRefusal; readonly detail?: unknown; readonly seq: number }
-  | { readonly status: 'in-doubt' | 'parked' | 'id-reused' }
-  | { readonly status: 'busy'; readonly retryAfterMs: number };
+  | { readonly status: 'in-doubt' | 'parked'; readonly commandId: string }
+  | { readonly status: 'id-reused' }
+  /** No outcome in time: repeat it with this commandId, as it may have been accepted. */
+  | { readonly status: 'busy'; readonly retryAfterMs: number; readonly commandId: string };
 
 /** Handed out by whoever can reach the fleet (HTTP client, test kit, simulator): there is no global runtime. */
 export type At = <S, E, F, X, I, R, Q>(

@@ -159,11 +159,11 @@ async function instruments(config: FleetConfig): Promise<Instruments> {
     import('../infra/kafka/checkup.ts'),
     import('../infra/redis/checkup.ts'),
   ]);
-  const { commandsTopic, eventsTopic, deadLettersTopic, redisUrl, durability } = config;
+  const { commandsTopic, bulkTopic, eventsTopic, deadLettersTopic, redisUrl, durability } = config;
   const common = { clock: systemClock, random: systemRandom, log: quiet, ...redisOf(config) };
   return {
     ...(await outside(config)),
-    kafka: () => kafkaFacts(kafkaOf(config, quiet), [commandsTopic, eventsTopic, deadLettersTopic]),
+    kafka: () => kafkaFacts(kafkaOf(config, quiet), [commandsTopic, bulkTopic, eventsTopic, deadLettersTopic]),
     kafkaClock: () => appendClock(kafkaOf(config, quiet), `${commandsTopic}.doctor-${systemRandom.hex(8)}`),
     store: () => redisFacts({ ...common, url: redisUrl }, { policy: durability === 'relaxed' ? 'relaxed' : 'durable' }),
     lock: (url) => redisFacts({ ...common, url, variable: 'LOCK_REDIS_URLS' }),

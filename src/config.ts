@@ -42,7 +42,7 @@ export const readAdminToken = (env: Environment, machine?: Machine): string | un
 
 /** Throws one CONFIG_INVALID that names every fault, or every one of the variables that `concerns` names: then use no other. */
 export function readConfig(env: Environment, machine: Machine = thisMachine(), concerns = /^/): Config {
-  const faults: Fault[] = notYet(env);
+  const faults: Fault[] = [];
   const origins: Record<string, string> = {};
   const read = Object.fromEntries(
     Object.entries(variables).map(([key, it]) => [key, readOne(it as Variable<unknown>, env, machine, faults, origins)]),
@@ -64,13 +64,6 @@ const OUTSIDE = [
 const LOCUS_DEVICE = 'http://127.0.0.1:7070';
 const HIDDEN = '(a secret, not shown)';
 const configFault = (field: string, value: string, rule: string): Fault => ({ code: 'CONFIG_INVALID', field, value, rule });
-
-/** Variables of the contract that this version cannot honour: to ignore them would be to lie. */
-function notYet(env: Environment): Fault[] {
-  return Object.entries(env)
-    .filter(([key, value]) => value && key === 'BULK_TOPIC')
-    .map(([key]) => configFault(key, 'set', 'the bulk lane is not there yet'));
-}
 
 function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faults: Fault[], origins: Record<string, string>): unknown {
   const named = `${it.name}_FILE`;
@@ -104,7 +97,7 @@ function readOne(it: Variable<unknown>, env: Environment, machine: Machine, faul
 }
 
 function withDerived(found: Found, env: Environment, machine: Machine, embedded: boolean): Found {
-  const { adminHost, adminPort, redisUrl } = found;
+  const { adminHost, adminPort, redisUrl, commandsTopic } = found;
   const open = adminHost !== undefined && adminPort !== undefined && !/^(0\.0\.0\.0|::)$/.test(adminHost);
   const adminUrl = open ? `http://${adminHost.includes(':') ? `[${adminHost}]` : adminHost}:${adminPort}` : undefined;
   const relaxedLocks = found.durability === 'relaxed' && redisUrl !== undefined && !given(env, 'LOCK_REDIS_URLS') ? [redisUrl] : undefined;
@@ -114,6 +107,7 @@ function withDerived(found: Found, env: Environment, machine: Machine, embedded:
     advertiseUrl: found.advertiseUrl ?? adminUrl,
     deviceUrl: found.deviceUrl ?? (embedded || given(env, 'DEVICE_URL') ? undefined : LOCUS_DEVICE),
     lockRedisUrls: found.lockRedisUrls ?? relaxedLocks,
+    bulkTopic: found.bulkTopic ?? (given(env, 'BULK_TOPIC') || commandsTopic === undefined ? undefined : `${commandsTopic}.bulk`),
   };
 }
 const given = (env: Environment, key: string): boolean => Boolean(env[key]?.trim() || env[`${key}_FILE`]);
@@ -154,9 +148,12 @@ function stores(it: Found, say: Say, outside: readonly string[]): void {
 }
 
 function topics(it: Found, say: Say): void {
-  say(it.eventsTopic !== undefined && it.eventsTopic === it.commandsTopic, 'eventsTopic', it.eventsTopic, 'must not be COMMANDS_TOPIC');
-  const taken = it.deadLettersTopic !== undefined && [it.commandsTopic, it.eventsTopic].includes(it.deadLettersTopic);
-  say(taken, 'deadLettersTopic', it.deadLettersTopic, 'must be neither COMMANDS_TOPIC nor EVENTS_TOPIC');
+  const all = ['commandsTopic', 'bulkTopic', 'eventsTopic', 'deadLettersTopic'] as const;
+  for (const [n, key] of all.entries()) {
+    const others = all.slice(0, n);
+    const taken = it[key] !== undefined && others.some((other) => it[other] === it[key]);
+    say(taken, key, it[key], `must not be another topic’s: ${others.map((other) => variables[other].name).join(', ')}`);
+  }
 }
 
 function links(it: Found, say: Say): void {

@@ -34,8 +34,27 @@ export type Acted =
   | { readonly kind: 'acted'; readonly text: string }
   | { readonly kind: 'refused'; readonly code: Code; readonly why: string };
 
+/** A JSON Schema, draft 2020-12. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+export type CataloguedCommand = {
+  readonly name: string;
+  /** A person waits for it. */
+  readonly present: boolean;
+  readonly input: JsonSchema;
+  readonly reply: JsonSchema;
+};
+/** What callers may know of an actor; `refusals` has those of the runtime too. */
+export type Catalogued = {
+  readonly type: string;
+  readonly commands: readonly CataloguedCommand[];
+  readonly queries: readonly string[];
+  readonly refusals: readonly string[];
+};
+
 export type Desk = {
-  /** Throws LOG_DOWN, LOG_UNACKNOWLEDGED, DRAINING, BUSY. */
+  /** The actors that run here. */
+  catalogue(): readonly Catalogued[];
+  /** Throws STORE_DOWN, LOG_DOWN, DRAINING or BUSY while nothing was sent, LOG_UNACKNOWLEDGED when it may have been. Afterwards it waits, and tells. */
   submit(submission: Submission): Promise<Told>;
   outcome(address: Address, commandId: string): Promise<Told>;
   /** Committed state through a query (none: all of it). Undefined: nothing was ever committed there. */

@@ -13,6 +13,7 @@ const fates = {
   TOMBSTONE: 'refuse',
   ENVELOPE_INVALID: 'refuse',
   CONTENT_TYPE_UNSUPPORTED: 'refuse',
+  HEADERS_TOO_LARGE: 'refuse',
   JSON_INVALID: 'refuse',
   JSON_TOO_DEEP: 'refuse',
   KEY_FORBIDDEN: 'refuse',
@@ -35,8 +36,11 @@ const fates = {
   LOG_UNACKNOWLEDGED: 'retry',
   BUSY: 'retry',
   DRAINING: 'retry',
+  RATE_LIMITED: 'retry',
+  REQUEST_TIMEOUT: 'retry',
   PARTITION_REFUSED: 'retry',
   OWNER_UNREACHABLE: 'retry',
+  INTERNAL: 'retry',
   // What ends the program, or keeps it from starting.
   CONFIG_INVALID: 'stop',
   DATA_DIR_INVALID: 'stop',
@@ -49,6 +53,8 @@ const fates = {
 } as const satisfies Record<string, Fate>;
 
 export type Code = keyof typeof fates;
+export const codes = Object.keys(fates) as readonly Code[];
+export const fateOf = (code: Code): Fate => fates[code];
 export const isCode = (it: unknown): it is Code => typeof it === 'string' && Object.hasOwn(fates, it);
 
 /** What was wrong with an input, as data: the field (a path such as `input.amount`), its value shortened, and the rule it broke. */

@@ -35,6 +35,7 @@ import { desk } from './runtime/desk.ts';
 import { Replica, type ReplicaOptions } from './runtime/replica.ts';
 import { type Telemetry, telemetry } from './runtime/telemetry.ts';
 import { Waiters } from './runtime/waiters.ts';
+import { welcome } from './welcome.ts';
 
 /** sysexits.h EX_CONFIG: the operator must change something before it can start. */
 const EXIT_CONFIG = 78;
@@ -80,9 +81,8 @@ async function start(config: Config, watch: Telemetry, fatal: (why: string) => v
 
   const waiters = new Waiters(systemClock, `notify:${config.replicaId}:${systemRandom.hex(8)}`);
   const peers = httpPeers({ token: config.adminToken, clock: systemClock });
-  const { commandsTopic, sessionTimeoutMs: sessionMs } = config;
   const { registry, notices, partitions } = on.parts;
-  const front = desk({ replica, waiters, commandsTopic, peers, registry, sessionMs, metrics: watch.metrics });
+  const front = desk({ replica, waiters, peers, registry, sessionMs: config.sessionTimeoutMs, metrics: watch.metrics });
   replica.site.evidence.forwardBy(async (address, { intent, evidence }) => {
     const key = `evidence:${intent.commandId}:${intent.fence.epoch}`;
     const action = { verb: 'settle', key, commandId: intent.commandId, because: 'evidence in hand', evidence } as const;
@@ -93,7 +93,7 @@ async function start(config: Config, watch: Telemetry, fatal: (why: string) => v
   const admin = await startAdmin({ host: config.adminHost, port: config.adminPort, token: config.adminToken, desk: front, log });
   await replica.start();
   await waiters.start(notices);
-  const http = await startHttp({ host: config.httpHost, port: config.httpPort, desk: front, log });
+  const http = await startHttp({ host: config.httpHost, port: config.httpPort, rateMax: config.httpRateMax, desk: front, log });
   log.info({ http: http.url, admin: admin.url, partitions, group: config.kafkaGroupId }, 'serving');
   // It shows how to use a cash machine: whoever brings actors of their own knows better.
   if (config.embedded && given === undefined)
@@ -130,6 +130,13 @@ export function kafkaOf(config: KafkaConfig, log: Log) {
   };
 }
 
+/** Customer first: its partitions stand for ownership. */
+const lanesOf = ({ commandsTopic, bulkTopic }: Config) =>
+  new Map([
+    [commandsTopic, 'customer' as const],
+    [bulkTopic, 'bulk' as const],
+  ]);
+
 /** What a replica stands on. */
 type Parts = 'store' | 'registry' | 'notices' | 'leaseStore' | 'writer' | 'partitions' | 'commandLog';
 type Backing = { readonly parts: Pick<ReplicaOptions, Parts>; readonly deviceUrl: string; stop(): Promise<void> };
@@ -138,12 +145,13 @@ type Backing = { readonly parts: Pick<ReplicaOptions, Parts>; readonly deviceUrl
 async function fleet(config: FleetConfig, log: Log): Promise<Backing> {
   const redis = { clock: systemClock, random: systemRandom, log, ...redisOf(config) };
   const kafka = kafkaOf(config, log);
-  const { commandsTopic, eventsTopic, deadLettersTopic, redisUrl: url, replicaId, sessionTimeoutMs, kafkaGroupId: groupId } = config;
+  const lanes = [...lanesOf(config).keys()];
+  const { eventsTopic, deadLettersTopic, redisUrl: url, replicaId, sessionTimeoutMs, kafkaGroupId: groupId } = config;
   const store = redisStateStore({ ...redis, url, policy: config.durability === 'relaxed' ? 'relaxed' : 'durable' });
   const leaseStore = redisLeaseStore({ ...redis, urls: config.lockRedisUrls });
   if (config.durability === 'relaxed') log.warn({}, 'DURABILITY=relaxed: what is acknowledged may be lost with the machine');
   const [found] = await allOf([topics(config, log), store.start(), leaseStore.start()]);
-  const partitions = await recorded(store, found, commandsTopic);
+  const partitions = await recorded(store, found, config.commandsTopic);
   const parts = {
     store,
     partitions,
@@ -152,17 +160,17 @@ async function fleet(config: FleetConfig, log: Log): Promise<Backing> {
     leaseStore,
     writer: kafkaWriter({ ...kafka, eventsTopic, deadLettersTopic }),
     commandLog: ({ mayJoin, before, fatal }: Asked) =>
-      kafkaCommandLog({ ...kafka, groupId, replicaId, topics: [commandsTopic], sessionTimeoutMs, mayJoin, before, onFatal: fatal }),
+      kafkaCommandLog({ ...kafka, groupId, replicaId, topics: lanes, sessionTimeoutMs, mayJoin, before, onFatal: fatal }),
   };
   return { parts, deviceUrl: config.deviceUrl, stop: async () => {} };
 }
 
 /** Topics as they must be, and the right to use them; answers how many partitions the lanes have. */
 async function topics(config: FleetConfig, log: Log): Promise<number> {
-  const { commandsTopic, eventsTopic, deadLettersTopic, commandsPartitions, kafkaGroupId: groupId } = config;
+  const { eventsTopic, deadLettersTopic, commandsPartitions, kafkaGroupId: groupId } = config;
   if (config.kafkaSaslMechanism === 'PLAIN' && !config.kafkaSsl)
     log.warn({}, 'KAFKA_SASL_MECHANISM=PLAIN without KAFKA_SSL=true: the password crosses the network in clear');
-  const named = { commands: [commandsTopic], events: eventsTopic, deadLetters: deadLettersTopic };
+  const named = { commands: [...lanesOf(config).keys()], events: eventsTopic, deadLetters: deadLettersTopic };
   await checkRights({ ...kafkaOf(config, log), ...named, groupId });
   return ensureTopics({ ...kafkaOf(config, log), ...named, partitions: commandsPartitions });
 }
@@ -180,17 +188,18 @@ async function allOf<const T extends readonly unknown[]>(all: { readonly [K in k
 
 /** One file, and what never leaves the memory of one process: its leases and its hints. */
 async function embedded(config: EmbeddedConfig, log: Log, broken: (why: string) => void): Promise<Backing> {
-  const { dataDir, commandsTopic, eventsTopic, deadLettersTopic, replicaId, sessionTimeoutMs } = config;
+  const { dataDir, eventsTopic, deadLettersTopic, replicaId, sessionTimeoutMs } = config;
+  const lanes = [...lanesOf(config).keys()];
   const file = new EmbeddedFile({ path: join(dataDir, 'locus.db'), clock: systemClock, broken });
   file.open();
   const store = embeddedStateStore(file, { random: systemRandom });
   await store.start();
   const partitions = await recorded(store, config.commandsPartitions, 'COMMANDS_PARTITIONS');
-  const commands = await EmbeddedLog.open({ file, topics: [commandsTopic, eventsTopic, deadLettersTopic], partitions });
+  const commands = await EmbeddedLog.open({ file, topics: [...lanes, eventsTopic, deadLettersTopic], partitions });
   const offsets = await commands.offsets(config.kafkaGroupId);
   const group = new Group(partitions, systemClock, offsets);
   const failed = (error: unknown) => log.warn({ why: why(error) }, 'commands that were read are not forgotten yet');
-  const forgetting = every(systemClock, FORGET_MS, () => commands.forgetRead([commandsTopic], offsets), failed);
+  const forgetting = every(systemClock, FORGET_MS, () => commands.forgetRead(lanes, offsets), failed);
   const common = { clock: systemClock, random: systemRandom, log };
   const gateway =
     config.deviceUrl === undefined
@@ -204,7 +213,7 @@ async function embedded(config: EmbeddedConfig, log: Log, broken: (why: string) 
     leaseStore: memoryLeaseStore(memoryLocks(systemClock)),
     writer: embeddedWriter(commands, { events: eventsTopic, deadLetters: deadLettersTopic }),
     commandLog: ({ mayJoin, fatal }: Asked) =>
-      new Member(commands, group, { replicaId, topics: [commandsTopic], sessionTimeoutMs, mayJoin, onFatal: fatal }),
+      new Member(commands, group, { replicaId, topics: lanes, sessionTimeoutMs, mayJoin, onFatal: fatal }),
   };
   return {
     parts,
@@ -241,34 +250,10 @@ function replicaOptions(config: Config, { log, meters, leaseMargin }: Telemetry,
     url: config.advertiseUrl,
     group: config.kafkaGroupId,
     source: `locus/${config.kafkaGroupId}`,
-    lanes: new Map([[config.commandsTopic, 'customer' as const]]),
+    lanes: lanesOf(config),
     leaseTtlMs: config.leaseTtlMs,
     sessionMs: config.sessionTimeoutMs,
   };
-}
-
-/** For a person who started it with nothing configured: where it is and two lines to try. */
-function welcome(at: { readonly http: string; readonly admin: string; readonly device: string; readonly dataDir: string }): string {
-  const curl = (key: string, command: string, input: string) =>
-    `  curl -d '${input}' -H 'content-type: application/json' -H 'idempotency-key: ${key}' ${at.http}/v1/cash-location/ATM-1/${command}`;
-  const load = curl('load-1', 'load', '{"currency":"USD","cassettes":[{"denomination":2000,"count":100}]}');
-  const dispense = curl('dispense-1', 'dispense', '{"amount":6000,"currency":"USD"}');
-  return `
-Locus runs embedded: everything it knows is in ${at.dataDir}.
-
-  commands and state  ${at.http}
-  inspection          ${at.admin}/admin/locations
-  device gateway      ${at.device}
-
-Load a cash machine with 100 notes of $20, then have it pay $60:
-
-${load}
-
-${dispense}
-
-The same line again gets the same answer, and no cash moves: a command is known by its key.
-
-`;
 }
 
 /** What this life did, for whoever reads its last line after it has left. */

@@ -147,7 +147,7 @@ export type StateStore = {
   /** Names the location in its partition's index of those that may need work. May name too much, never too little. */
   mark(claim: Claim, partition: number): Promise<Ok | Fenced | Trouble>;
   markInbox(address: Address, partition: number, generation: string): Promise<Ok | Trouble>;
-  /** `busy`: something still waits there (inbox, intent, parked, frozen, paused, unpublished events). */
+  /** `busy`: something still waits there (inbox, intent, parked, frozen, paused, timers, unpublished events). */
   unmark(claim: Claim, partition: number): Promise<Ok | { readonly kind: 'busy' } | Fenced | Trouble>;
   marked(partition: number): Promise<readonly Address[]>;
 

@@ -179,6 +179,12 @@ export const variables = {
     'Where the public port listens; it asks nobody who they are, so it is open to this machine only unless told.',
   ),
   httpPort: variable('HTTP_PORT', port, { fallback: '8080' }, 'The public port: commands and committed state.'),
+  httpRateMax: variable(
+    'HTTP_RATE_MAX',
+    whole(1, 1_000_000),
+    { fallback: '5000' },
+    'Requests a second that the public port takes from one principal: the Authorization header where there is one, else the address.',
+  ),
   adminHost: variable('ADMIN_HOST', host, { fallback: '127.0.0.1' }, 'Where the admin port listens; beyond loopback it needs ADMIN_TOKEN.'),
   adminPort: variable('ADMIN_PORT', port, { fallback: '9090' }, 'The admin port: probes, metrics, inspection, operators’ actions.'),
   adminToken: variable(
@@ -200,6 +206,12 @@ export const variables = {
     'Stable name of this replica; one that is back under the same name within its session keeps its partitions.',
   ),
   commandsTopic: variable('COMMANDS_TOPIC', topic, { fallback: 'locus.commands' }, 'Where commands come from.'),
+  bulkTopic: variable(
+    'BULK_TOPIC',
+    topic,
+    { derived: 'COMMANDS_TOPIC with .bulk at its end' },
+    'Where commands of the bulk lane come from, which never stand before a customer’s.',
+  ),
   commandsPartitions: variable(
     'COMMANDS_PARTITIONS',
     whole(1, 10_000),
@@ -235,7 +247,12 @@ export const variables = {
     'Commands of a location that makes no progress for this long go to its durable inbox.',
   ),
   residentMax: variable('RESIDENT_MAX', whole(1, 10_000_000), { fallback: '100000' }, 'Locations in memory; beyond it idle ones leave.'),
-  inflightMax: variable('INFLIGHT_MAX', whole(1, 1_000_000), { fallback: '4000' }, 'Records taken from the log and not yet final.'),
+  inflightMax: variable(
+    'INFLIGHT_MAX',
+    whole(1, 1_000_000),
+    { fallback: '4000' },
+    'Records taken from the log and not yet final, for each lane.',
+  ),
   dedupeWindowMs: variable(
     'DEDUPE_WINDOW_MS',
     ms(2 * HOUR_MS, 365 * 24 * HOUR_MS, ', well above the hour that is kept as a margin'),

@@ -34,7 +34,7 @@ function locus(words: readonly string[], env: Record<string, string> = {}): Prom
 async function setup(answers: Partial<Desk> = {}) {
   const { desk, asked } = fakeDesk(answers);
   const { log } = fakeLog();
-  const http = await startHttp({ host: '127.0.0.1', port: 0, desk, log });
+  const http = await startHttp({ host: '127.0.0.1', port: 0, rateMax: 1_000, desk, log });
   const admin = await startAdmin({ host: '127.0.0.1', port: 0, token: TOKEN, desk, log });
   ends.push(http.stop, admin.stop);
   const env = { LOCUS_URL: http.url, LOCUS_ADMIN_URL: admin.url, ADMIN_TOKEN: TOKEN };

@@ -41,12 +41,15 @@ process.exit(await serve([bind(Counter, {})]));
 /** Each line must not compile. */
 const WRONG = `
 import { bind, accept, refuse, serve } from 'locus';
+import { connect } from 'locus/client';
 import { inMemory } from 'locus/testing/at';
 import { Counter } from './counter.ts';
 
 const { at } = inMemory(bind(Counter, {}));
 // @ts-expect-error the input is a number
 void at(Counter, 'a').count({ by: '8' });
+// @ts-expect-error the input is a number, over HTTP too
+void connect('http://127.0.0.1:8080')(Counter, 'a').count({ by: '8' });
 // @ts-expect-error there is no such command
 void at(Counter, 'a').uncount({ by: 8 });
 // @ts-expect-error an actor must be bound first

@@ -3,6 +3,7 @@
  *
  * `node dist/infra/dev/books-run.js --brokers B --commands T --events T --dead-letters T --journal FILE --redelivered N [--json]`
  *
+ * `--commands` takes the topics of all lanes, separated by commas.
  * With `--take-over-ms N` nobody was killed: then 99 of 100 take-overs must have taken at most N ms; else something must have been recovered and redelivered.
  */
 import { readFileSync } from 'node:fs';
@@ -28,8 +29,9 @@ async function main(): Promise<number> {
     if (value === undefined) throw new Error(`--${name} is missing`);
     return value;
   };
-  const topics = [named('commands'), named('events'), named('dead-letters')];
-  const [commands = [], events = [], deadLetters = []] = await readTopics(named('brokers'), topics);
+  const topics = [named('events'), named('dead-letters'), ...named('commands').split(',')];
+  const [events = [], deadLetters = [], ...lanes] = await readTopics(named('brokers'), topics);
+  const commands = lanes.flat();
   const journal = readFileSync(named('journal'), 'utf8');
   const books = booksOf({ commands, events, deadLetters, journal, redelivered: Number(named('redelivered')) });
   const limit = values['take-over-ms'];

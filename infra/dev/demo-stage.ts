@@ -48,6 +48,7 @@ export async function raise(
     DEVICE_URL: gateway.url,
     KAFKA_GROUP_ID: run,
     COMMANDS_TOPIC: `${run}.commands`,
+    BULK_TOPIC: `${run}.commands.bulk`,
     EVENTS_TOPIC: `${run}.events`,
     DEAD_LETTERS_TOPIC: `${run}.dead-letters`,
     COMMANDS_PARTITIONS: String(PARTITIONS),
@@ -113,7 +114,14 @@ export async function books(show: Show, more: readonly string[] = []): Promise<n
   const { records, dispenses, malformed } = load.figures;
   say(`\nsent: ${records} records, ${dispenses} of them dispenses, ${malformed} malformed`);
   const program = fileURLToPath(new URL('./books-run.js', import.meta.url));
-  const topics = ['--commands', env.COMMANDS_TOPIC, '--events', env.EVENTS_TOPIC, '--dead-letters', env.DEAD_LETTERS_TOPIC];
+  const topics = [
+    '--commands',
+    `${env.COMMANDS_TOPIC},${env.BULK_TOPIC}`,
+    '--events',
+    env.EVENTS_TOPIC,
+    '--dead-letters',
+    env.DEAD_LETTERS_TOPIC,
+  ];
   const asked = ['--brokers', env.KAFKA_BROKERS, ...topics, '--journal', gateway.journal, '--redelivered', String(redelivered)];
   const args = [...asked, ...(isJson ? ['--json'] : []), ...more];
   return new Promise((resolve) => {

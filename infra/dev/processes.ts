@@ -10,6 +10,7 @@ const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url));
 
 export type Running = {
   readonly name: string;
+  /** What its probe is asked under; a replica's admin port. */
   readonly url: string;
   readonly log: string;
   readonly gone: Promise<number | string>;
@@ -84,12 +85,18 @@ export async function startGateway(dir: string, latencyMs: string): Promise<Runn
 }
 
 /** `program` is one that does what `locus serve` does, such as a replica with another device. */
-export async function startReplica(id: string, dir: string, env: Readonly<Record<string, string>>, program?: string): Promise<Running> {
+export async function startReplica(
+  id: string,
+  dir: string,
+  env: Readonly<Record<string, string>>,
+  program?: string,
+): Promise<Running & { readonly http: string }> {
   const [http, admin] = [await freePort(), await freePort()];
   const url = `http://127.0.0.1:${admin}`;
   const own = { HTTP_PORT: String(http), ...env, REPLICA_ID: id, ADMIN_PORT: String(admin) };
   const what = program === undefined ? { args: ['serve'] } : { args: [], program };
-  return start({ name: `replica-${id}`, dir, ...what, env: own, url, probe: `${url}/readyz` });
+  const running = await start({ name: `replica-${id}`, dir, ...what, env: own, url, probe: `${url}/readyz` });
+  return { ...running, http: `http://127.0.0.1:${own.HTTP_PORT}` };
 }
 
 /** A figure of a replica's /metrics, summed over its labels; 0 when it does not answer. */

@@ -59,7 +59,7 @@ export function fields(file: EmbeddedFile, row: Row): number {
 export function waiting(file: EmbeddedFile, address: Address): boolean {
   const row = rowOf(file, address);
   if (row === undefined) return false;
-  const held = row.intent ?? row.parked ?? row.frozen ?? row.paused;
+  const held = row.intent ?? row.parked ?? row.frozen ?? row.paused ?? row.timers;
   return held !== null || row.published < row.seq || inboxed(file, row.id, 'customer') + inboxed(file, row.id, 'bulk') > 0;
 }
 

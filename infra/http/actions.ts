@@ -5,7 +5,8 @@ import { type Fault, fault } from '../../src/errors.ts';
 import { type Address, addressOf, checkCommandId, parseAddress } from '../../src/message/address.ts';
 import { jsonIn } from './asked.ts';
 
-const verbs: Readonly<Record<ActionVerb, { readonly names: boolean }>> = {
+/** `names`: it is about one command. */
+export const verbs: Readonly<Record<ActionVerb, { readonly names: boolean }>> = {
   unfreeze: { names: false },
   pause: { names: false },
   resume: { names: false },

@@ -5,30 +5,38 @@ import type { Acted, Desk } from '../../src/desk.ts';
 import { type Fault, fault } from '../../src/errors.ts';
 import { actionIn, becauseIn, limitIn, targetIn } from './actions.ts';
 import { actionKeyIn, addressIn, keepIn, param } from './asked.ts';
-import { type Listener, type ListenerOptions, listen } from './listener.ts';
+import { type AppOptions, appOf, type Listener, type ListenerOptions, listen } from './listener.ts';
+import { adminApi } from './openapi-admin.ts';
 import { problem, problemOf, sendProblem } from './problem.ts';
 
 /** Marks an action that came from another replica: it is not sent on again. */
 export const FORWARDED = 'locus-forwarded';
 
-export type AdminOptions = ListenerOptions & { readonly token: string | undefined; readonly desk: Desk };
+type Guarded = { readonly token: string | undefined; readonly desk: Desk };
 
-export const startAdmin = ({ desk, token, ...where }: AdminOptions): Promise<Listener> =>
-  listen(where, (app) => {
-    probes(app, desk);
-    app.register(async (guarded) => {
-      guarded.addHook('onRequest', async (request, reply) => {
-        const refused = refusal(request, token);
-        if (refused !== undefined) return sendProblem(reply, refused);
-      });
-      guarded.get('/metrics', async (_request, reply) => {
-        const { type, text } = await desk.metrics();
-        return reply.header('content-type', type).send(text);
-      });
-      inspection(guarded, desk);
-      actions(guarded, desk);
+export const startAdmin = ({ desk, token, ...where }: ListenerOptions & Guarded): Promise<Listener> =>
+  listen(where, (app) => routes(app, { desk, token }));
+
+/** The same without a port: answers what is injected. */
+export const adminApp = ({ desk, token, ...options }: AppOptions & Guarded): Promise<FastifyInstance> =>
+  appOf(options, (app) => routes(app, { desk, token }));
+
+function routes(app: FastifyInstance, { desk, token }: Guarded): void {
+  probes(app, desk);
+  app.register(async (guarded) => {
+    guarded.addHook('onRequest', async (request, reply) => {
+      const refused = refusal(request, token);
+      if (refused !== undefined) return sendProblem(reply, refused);
     });
+    guarded.get('/metrics', async (_request, reply) => {
+      const { type, text } = await desk.metrics();
+      return reply.header('content-type', type).send(text);
+    });
+    guarded.get('/openapi.json', (_request, reply) => reply.send(adminApi));
+    inspection(guarded, desk);
+    actions(guarded, desk);
   });
+}
 
 /** Open to all: an orchestrator asks from anywhere and has no token. */
 function probes(app: FastifyInstance, desk: Desk): void {

@@ -41,7 +41,7 @@ async function submit(desk: Desk, request: FastifyRequest, reply: FastifyReply):
 }
 
 /** After these nothing was sent. After anything else the command may stand in the log: repeat it with the same key. */
-const UNSENT: ReadonlySet<string> = new Set(['LOG_DOWN', 'DRAINING', 'BUSY']);
+const UNSENT: ReadonlySet<string> = new Set(['STORE_DOWN', 'LOG_DOWN', 'DRAINING', 'BUSY']);
 const isUnsent = (error: unknown): boolean => error instanceof LocusError && (UNSENT.has(error.code) || error.fate === 'refuse');
 
 function submissionIn(

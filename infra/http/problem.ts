@@ -3,7 +3,8 @@ import type { FastifyReply } from 'fastify';
 import { type Code, type Fault, LocusError, sentence } from '../../src/errors.ts';
 
 type Kind = { readonly status: number; readonly title: string };
-const kinds: Partial<Record<Code, Kind>> = {
+/** Codes that HTTP can answer; the others end as dead letters or end the program. */
+export const kinds: Partial<Record<Code, Kind>> = {
   ADDRESS_INVALID: { status: 400, title: 'The address is not valid' },
   COMMAND_ID_INVALID: { status: 400, title: 'The Idempotency-Key is not valid' },
   COMMAND_ID_MISSING: { status: 400, title: 'The Idempotency-Key is missing' },
@@ -17,10 +18,14 @@ const kinds: Partial<Record<Code, Kind>> = {
   NOT_FOUND: { status: 404, title: 'Not found' },
   TYPE_UNKNOWN: { status: 404, title: 'No such type of location' },
   COMMAND_UNKNOWN: { status: 404, title: 'No such command' },
+  REQUEST_TIMEOUT: { status: 408, title: 'The request did not arrive in time' },
   CONFLICT: { status: 409, title: 'Not as things stand' },
   VALUE_TOO_LARGE: { status: 413, title: 'The body is too large' },
   CONTENT_TYPE_UNSUPPORTED: { status: 415, title: 'The content type is not supported' },
   ID_REUSED: { status: 422, title: 'The Idempotency-Key was used with another body' },
+  RATE_LIMITED: { status: 429, title: 'Too many requests' },
+  HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
+  INTERNAL: { status: 500, title: 'Something unforeseen happened' },
   STORE_DOWN: { status: 503, title: 'The state store is not reachable' },
   LOG_DOWN: { status: 503, title: 'The command log is not reachable' },
   LOG_UNACKNOWLEDGED: { status: 503, title: 'The command log did not acknowledge the command' },
@@ -29,13 +34,12 @@ const kinds: Partial<Record<Code, Kind>> = {
   PARTITION_REFUSED: { status: 503, title: 'The partition waits for an operator' },
   OWNER_UNREACHABLE: { status: 503, title: 'The owner of the location is not reachable' },
 };
-const UNFORESEEN: Kind = { status: 500, title: 'Something unforeseen happened' };
 const RETRY_AFTER_S = 1;
 
 export type Problem = {
   readonly status: number;
   readonly type: string;
-  readonly code: Code | 'INTERNAL';
+  readonly code: Code;
   readonly title: string;
   readonly detail?: string;
   readonly faults?: readonly { readonly field: string; readonly value: string; readonly rule: string }[];
@@ -43,11 +47,14 @@ export type Problem = {
   readonly maybeAccepted?: true;
 };
 
-/** `INPUT_INVALID` is the type `urn:locus:error:input-invalid`. */
-export function problem(code: Problem['code'], detail?: string, more: Pick<Problem, 'faults' | 'maybeAccepted'> = {}): Problem {
-  const { status, title } = (code === 'INTERNAL' ? undefined : kinds[code]) ?? UNFORESEEN;
-  const type = `urn:locus:error:${code.toLowerCase().replaceAll('_', '-')}`;
-  return { type, code, title, status, ...(detail === undefined ? {} : { detail }), ...more };
+/** `INPUT_INVALID` is the type `urn:locus:error:input-invalid`, and a section of docs/errors.md. */
+export const typeOf = (code: Code): string => `urn:locus:error:${code.toLowerCase().replaceAll('_', '-')}`;
+
+export function problem(code: Code, detail?: string, more: Pick<Problem, 'faults' | 'maybeAccepted'> = {}): Problem {
+  const kind = kinds[code];
+  // Nobody should have let this out: what it says is not for a caller.
+  if (kind === undefined) return problem('INTERNAL');
+  return { type: typeOf(code), code, ...kind, ...(detail === undefined ? {} : { detail }), ...more };
 }
 
 /** All faults of one request; the first names the problem. */
@@ -72,8 +79,8 @@ export function problemFrom(error: unknown): Problem {
   return problem('INTERNAL');
 }
 
-export function sendProblem(reply: FastifyReply, it: Problem): FastifyReply {
-  if (it.status === 503) reply.header('retry-after', String(RETRY_AFTER_S));
+export function sendProblem(reply: FastifyReply, it: Problem, retryAfterS = RETRY_AFTER_S): FastifyReply {
+  if (it.status === 429 || it.status === 503) reply.header('retry-after', String(retryAfterS));
   if (it.status === 401) reply.header('www-authenticate', 'Bearer realm="locus"');
   return reply.code(it.status).header('content-type', 'application/problem+json').send(JSON.stringify(it));
 }

@@ -64,7 +64,7 @@ export function fields(at: MemoryLocation | undefined): number {
 }
 export function waiting(at: MemoryLocation): boolean {
   const { header, inbox } = located(at);
-  const held = header.intent ?? header.parked ?? header.frozen ?? header.paused;
+  const held = header.intent ?? header.parked ?? header.frozen ?? header.paused ?? header.timers;
   return held !== undefined || at.published < at.seq || inbox.customer > 0 || inbox.bulk > 0;
 }
 /** The time at the top of an entry's or a record's first line of JSON; the lines after it are the outcome, as its caller gets it. */

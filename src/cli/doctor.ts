@@ -44,6 +44,7 @@ export type Patient = {
   readonly lockRedisUrls: readonly string[];
   readonly deviceUrl: string;
   readonly commandsTopic: string;
+  readonly bulkTopic: string;
   readonly eventsTopic: string;
   readonly deadLettersTopic: string;
 };
@@ -161,10 +162,21 @@ const configs = (topic: string, setting: string) =>
 
 function topics(it: Patient, found: readonly TopicFacts[]): readonly Finding[] {
   const commands = found.find(({ topic }) => topic === it.commandsTopic);
-  return [it.commandsTopic, it.eventsTopic, it.deadLettersTopic].map((name) => {
+  const lanes = [it.commandsTopic, it.bulkTopic];
+  /** Those that must have as many partitions as the commands topic, by the variable that names them. */
+  const alike = new Map([
+    [it.bulkTopic, 'BULK_TOPIC'],
+    [it.eventsTopic, 'EVENTS_TOPIC'],
+  ]);
+  return [...lanes, it.eventsTopic, it.deadLettersTopic].map((name) => {
     const facts = found.find(({ topic }) => topic === name);
     if (facts === undefined) return ok('topic', name, 'not there yet: the first replica creates it');
-    const says = topicFaults(facts, name === it.commandsTopic, name === it.eventsTopic ? commands : undefined);
+    const says = topicFaults(facts, lanes.includes(name));
+    const variable = alike.get(name);
+    if (variable !== undefined && commands !== undefined && facts.partitions !== commands.partitions)
+      says.unshift(
+        `it has ${facts.partitions} partitions, and ${commands.topic} ${commands.partitions}: name another topic in ${variable}`,
+      );
     const { partitions, replicas, retentionMs, stamp } = facts;
     const kept = retentionMs < 0 ? 'kept for ever' : `kept ${Math.round(retentionMs / 3_600_000)} h`;
     const told = `${partitions} partitions, ${replicas} replica${replicas === 1 ? '' : 's'}, ${kept}, ${stamp}`;
@@ -172,11 +184,9 @@ function topics(it: Patient, found: readonly TopicFacts[]): readonly Finding[] {
   });
 }
 
-function topicFaults(facts: TopicFacts, isLane: boolean, like: TopicFacts | undefined): readonly string[] {
-  const { topic, partitions, stamp, retentionMs, cleanup } = facts;
+function topicFaults(facts: TopicFacts, isLane: boolean): string[] {
+  const { topic, stamp, retentionMs, cleanup } = facts;
   const says: string[] = [];
-  if (like !== undefined && partitions !== like.partitions)
-    says.push(`it has ${partitions} partitions, and ${like.topic} ${like.partitions}: name another topic in EVENTS_TOPIC`);
   if (cleanup !== 'delete')
     says.push(
       `cleanup.policy is ${cleanup}: must be delete, else records of one location push each other out: ${configs(topic, 'cleanup.policy=delete')}`,

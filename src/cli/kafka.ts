@@ -46,9 +46,10 @@ function deadLetters({ reader, writer }: Reach): Command {
     const config = readKafkaConfig(environment());
     const { dryRun = false, neverRan = false } = options;
     const out = await writer(config);
+    const lanes = [config.commandsTopic, config.bulkTopic];
     const send: LogWriter['command'] = (topic, message) => out.command(topic, message);
     try {
-      await say(replayLetters(await asked(config, ids, options), { lanes: [config.commandsTopic], dryRun, neverRan, send }));
+      await say(replayLetters(await asked(config, ids, options), { lanes, dryRun, neverRan, send }));
     } finally {
       await out.stop();
     }

@@ -38,6 +38,7 @@ type Attributes = {
   readonly subject: unknown;
   readonly deadline: unknown;
   readonly ifSeq: unknown;
+  readonly version: unknown;
   readonly notify: unknown;
   readonly traceparent: unknown;
 };
@@ -50,6 +51,7 @@ const BINARY_NAMES = {
   subject: 'ce_subject',
   deadline: 'locus_deadline',
   ifSeq: 'locus_if_seq',
+  version: 'locus_version',
   notify: 'locus_notify',
   traceparent: 'traceparent',
 } as const;
@@ -60,6 +62,7 @@ const STRUCTURED_NAMES = {
   subject: 'subject',
   deadline: 'locusdeadline',
   ifSeq: 'locusifseq',
+  version: 'locusversion',
   notify: 'locusnotify',
   traceparent: 'traceparent',
 } as const;
@@ -112,6 +115,7 @@ function openBinary(value: Uint8Array, headers: CommandRecord['headers']): Event
       subject: of('ce_subject'),
       deadline: of('locus_deadline'),
       ifSeq: of('locus_if_seq'),
+      version: of('locus_version'),
       notify: of('locus_notify'),
       traceparent: of('traceparent') ?? of('ce_traceparent'),
     },
@@ -147,6 +151,7 @@ function openStructured(value: Uint8Array, headers: CommandRecord['headers']): E
       subject: envelope.subject,
       deadline: envelope.locusdeadline ?? undefined,
       ifSeq: envelope.locusifseq ?? undefined,
+      version: envelope.locusversion ?? undefined,
       notify: envelope.locusnotify ?? undefined,
       traceparent: envelope.traceparent,
     },
@@ -164,10 +169,16 @@ function extended(command: { -readonly [K in keyof Command]: Command[K] }, at: A
     command.deadlineMs = deadlineMs;
   }
   if (at.ifSeq !== undefined) {
-    const ifSeq = typeof at.ifSeq === 'string' && /^\d{1,16}$/.test(at.ifSeq) ? Number(at.ifSeq) : at.ifSeq;
-    if (typeof ifSeq !== 'number' || !Number.isSafeInteger(ifSeq) || ifSeq < 0)
+    const ifSeq = wholeOf(at.ifSeq);
+    if (ifSeq === undefined)
       return fault('ENVELOPE_INVALID', names.ifSeq, at.ifSeq, 'must be the seq of the location, an integer of at least 0');
     command.ifSeq = ifSeq;
+  }
+  if (at.version !== undefined) {
+    const version = wholeOf(at.version);
+    if (version === undefined || version < 1)
+      return fault('ENVELOPE_INVALID', names.version, at.version, 'must be the version of the actor, an integer of at least 1');
+    command.version = version;
   }
   if (at.notify !== undefined) {
     if (typeof at.notify !== 'string' || at.notify.length > NOTIFY_MAX)
@@ -177,6 +188,12 @@ function extended(command: { -readonly [K in keyof Command]: Command[K] }, at: A
   // As W3C Trace Context demands, a malformed traceparent is dropped and breaks nothing.
   if (typeof at.traceparent === 'string' && TRACEPARENT.test(at.traceparent)) command.traceparent = at.traceparent;
   return command;
+}
+
+/** A header says it in digits. */
+function wholeOf(given: unknown): number | undefined {
+  const number = typeof given === 'string' && /^\d{1,16}$/.test(given) ? Number(given) : given;
+  return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined;
 }
 
 /** What a record is judged by: its own append time, or an older one that a re-production wrote down. */
@@ -208,6 +225,8 @@ export type Sendable = {
   readonly time: string;
   readonly deadlineMs?: number;
   readonly ifSeq?: number;
+  /** Of the actor, as the sender knows it; the first is not told. */
+  readonly version?: number;
   readonly notify?: string;
   readonly traceparent?: string;
 };
@@ -229,6 +248,7 @@ export function encodeCommand(it: Sendable): {
     datacontenttype: 'application/json',
     locusdeadline: it.deadlineMs === undefined ? undefined : new Date(it.deadlineMs).toISOString(),
     locusifseq: it.ifSeq,
+    locusversion: it.version === 1 ? undefined : it.version,
     locusnotify: it.notify,
     traceparent: it.traceparent,
     data: it.input,

@@ -21,6 +21,8 @@ export type Command = {
   readonly deadlineMs?: number;
   /** Only at this seq of the location. */
   readonly ifSeq?: number;
+  /** The version of the actor that the sender knew; absent: 1, or none in particular. */
+  readonly version?: number;
   /** The channel of the replica that waits for the outcome: a hint may be sent there. */
   readonly notify?: string;
   readonly traceparent?: string;
@@ -33,6 +35,8 @@ export type EventText = { readonly address: Address; readonly seq: number; reado
 export type EventHead = {
   readonly address: Address;
   readonly actor: string;
+  /** Of the actor that wrote it; not told of the first. */
+  readonly version: number;
   readonly epoch: number;
   readonly commandId: string;
   readonly time: string;
@@ -48,8 +52,9 @@ export type EventTail = { readonly reply: string; readonly input: string };
  * whole takes three times as long; addresses, times and hashes hold nothing that JSON escapes (see address.ts).
  */
 export function eventText(head: EventHead, seq: number, type: string, data: unknown, tail?: EventTail): string {
-  const { address, actor, epoch, commandId, time, source, traceparent } = head;
+  const { address, actor, version, epoch, commandId, time, source, traceparent } = head;
+  const versioned = version === 1 ? '' : `"locusversion":${version},`;
   const traced = traceparent === undefined ? '' : `"traceparent":${JSON.stringify(traceparent)},`;
   const ended = tail === undefined ? '' : `"locusreply":${JSON.stringify(tail.reply)},"locusinput":"${tail.input}",`;
-  return `{"specversion":"1.0","id":"${address}:${seq}","type":${JSON.stringify(`${actor}.${type}`)},"source":${JSON.stringify(source)},"subject":"${address}","time":"${time}","datacontenttype":"application/json","locusepoch":${epoch},"locusseq":${seq},"locuscommand":${JSON.stringify(commandId)},${traced}${ended}"data":${JSON.stringify(data)}}`;
+  return `{"specversion":"1.0","id":"${address}:${seq}","type":${JSON.stringify(`${actor}.${type}`)},"source":${JSON.stringify(source)},"subject":"${address}","time":"${time}","datacontenttype":"application/json","locusepoch":${epoch},"locusseq":${seq},"locuscommand":${JSON.stringify(commandId)},${versioned}${traced}${ended}"data":${JSON.stringify(data)}}`;
 }

@@ -143,6 +143,7 @@ export class Activation {
     if (marked.kind !== 'ok') return this.#backOff();
     live.claim = claimed.claim;
     live.ground = groundOf(live.definition, live.place.id, claimed);
+    site.timers.know(live.address, live.ground.timers);
     // Something may have been written into the inbox since it was claimed: to count too many is harmless, too few would leave it lying.
     live.inbox = {
       customer: Math.max(live.inbox.customer, claimed.inbox.customer),

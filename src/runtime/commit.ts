@@ -22,6 +22,7 @@ export async function commit(site: Site, live: Live, draft: Draft): Promise<Resu
   switch (answer.kind) {
     case 'ok':
       site.meters.committed(site.clock.monotonic() - startedMs, draft.turns);
+      if (draft.timers !== live.ground?.timers) site.timers.know(live.address, draft.timers);
       live.adopt(draft);
       live.noted = published;
       live.movedMs = site.clock.monotonic();

@@ -12,6 +12,7 @@ type AnyPerform = Perform<EventData, Record<string, { readonly timeoutMs: number
 export type CommandShape = {
   readonly input: Schema<unknown>;
   readonly reply: Schema<unknown>;
+  readonly lane?: 'customer' | 'bulk';
   readonly present?: boolean;
   readonly recall?: (input: unknown, commandId: string) => readonly string[];
   readonly decide: (state: unknown, input: unknown, turn: Turn) => Accept<EventData, unknown> | Refuse<string> | AnyPerform;
@@ -36,6 +37,7 @@ export type Definition = {
   };
   readonly invariants?: Readonly<Record<string, (state: unknown) => boolean>>;
   readonly limits?: { readonly mailbox?: number; readonly idleMs?: number; readonly attempts?: number };
+  readonly upcast?: Readonly<Record<number, (event: unknown) => EventData>>;
   readonly migrate?: Readonly<Record<number, (state: unknown) => unknown>>;
   readonly handlers: Readonly<Record<string, Handler<unknown, unknown>>>;
 };
@@ -96,6 +98,13 @@ export function checkInput(command: CommandShape, input: unknown): Checked {
   if (result instanceof Promise) throw new LocusError('ACTOR_INVALID', 'an input schema must validate synchronously');
   if (result.issues === undefined) return { value: result.value };
   return { faults: result.issues.map((issue) => inputFault(input, issue)) };
+}
+
+/** The same by the command's name, which this version of the actor may not have. */
+export function checkCommand({ type, commands }: Definition, name: string, input: unknown): Checked {
+  const shape = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (shape !== undefined) return checkInput(shape, input);
+  return { faults: [fault('COMMAND_UNKNOWN', 'command', name, `${type} has the commands ${Object.keys(commands).join(', ')}`)] };
 }
 
 function inputFault(

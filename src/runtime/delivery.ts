@@ -7,16 +7,15 @@ import type { Command, Lane } from '../message/envelope.ts';
 import { partitionOfBytes } from '../message/partition.ts';
 import type { LogMessage, LogRecord, TopicPartition } from '../ports.ts';
 import { jitter } from '../random.ts';
-import { type Checked, checkInput } from './definition.ts';
+import { type Checked, checkCommand, checkInput } from './definition.ts';
+import { Intake } from './intake.ts';
 import type { Verdict, Waiting } from './mailbox.ts';
 import type { OffsetTracker, Slot } from './offset-tracker.ts';
 import type { Partitions } from './partitions.ts';
 import type { Router } from './router.ts';
 import type { Site } from './site.ts';
+import { timerOf } from './timers.ts';
 
-/** Events waiting for Kafka before intake pauses: what memory they may take is bounded. */
-const OUTBOX_MAX = 20_000;
-const RESUME_MS = 10;
 const RETRY_MS = 200;
 const HOUR_MS = 3_600_000;
 
@@ -49,11 +48,7 @@ export class Delivery {
   readonly #partitions: Partitions;
   readonly #router: Router;
   readonly #lanes: ReadonlyMap<string, Exclude<Lane, 'control'>>;
-  readonly #resume: (at: readonly LogRecord[]) => void;
-  readonly #inflight = { customer: 0, bulk: 0 };
-  /** What each partition offers again once it has room. */
-  #paused = new Map<OffsetTracker, LogRecord>();
-  #resuming = false;
+  readonly #intake: Intake;
   #draining = false;
 
   constructor(
@@ -67,12 +62,19 @@ export class Delivery {
     this.#partitions = partitions;
     this.#router = router;
     this.#lanes = lanes;
-    this.#resume = resume;
+    const { clock, limits, relay } = site;
+    this.#intake = new Intake({
+      clock,
+      inflightMax: limits.inflightMax,
+      partitions: () => partitions.heldCount,
+      outbox: () => relay.depth,
+      resume,
+    });
   }
 
   /** Records that were taken and have no verdict yet. */
   get inflight(): number {
-    return this.#inflight.customer + this.#inflight.bulk;
+    return this.#intake.inflight;
   }
   drain(): void {
     this.#draining = true;
@@ -89,7 +91,8 @@ export class Delivery {
       site.meters.redelivered();
       return true;
     }
-    if (this.#isFull(tracker, lane) || site.relay.depth > OUTBOX_MAX) return this.#hold(tracker, record);
+    // Who owns the customers' partition owns the location: without it, or before it, its other lanes wait.
+    if (!this.#partitions.held(record.partition) || !this.#intake.hasRoom(tracker, lane)) return this.#hold(tracker, lane, record);
 
     const command = decode(record, lane);
     if ('code' in command) return this.#setAside(tracker, record, lane, command);
@@ -107,24 +110,14 @@ export class Delivery {
     if (this.#router.route(new Delivered(this, slot, command, checked, record, site.clock.monotonic()))) return true;
     // Nothing was told of this record yet: as if it had not been seen.
     tracker.unopen(slot, before);
-    tracker.inflight--;
-    this.#inflight[lane]--;
-    return this.#hold(tracker, record);
-  }
-
-  /** Partitions share what may be under way: one that is far ahead would leave the locations of the others without work. */
-  #isFull(tracker: OffsetTracker, lane: 'customer' | 'bulk'): boolean {
-    const { inflightMax } = this.#site.limits;
-    return this.#inflight[lane] >= inflightMax || tracker.inflight >= this.#share();
-  }
-  #share(): number {
-    return Math.max(1, Math.floor(this.#site.limits.inflightMax / this.#partitions.heldCount));
+    this.#intake.closed(tracker, lane);
+    return this.#hold(tracker, lane, record);
   }
 
   /** Everything that is known of a record's fate without asking its location, else its input as the actor's schema sees it. */
   #checked(record: LogRecord, tracker: OffsetTracker, command: Command): Fault | 'repeat' | Checked {
     const { limits, definitions } = this.#site;
-    const newestMs = Math.max(tracker.newestMs, record.appendedMs);
+    const newestMs = Math.max(this.#partitions.newestMs(record.partition), record.appendedMs);
     if (newestMs - command.appendedMs > limits.dedupeWindowMs - HOUR_MS) {
       // Its commandId may be forgotten by now: never executed on first sight.
       if (record.offset < (tracker.applied ?? 0)) return 'repeat';
@@ -135,16 +128,16 @@ export class Delivery {
         'is older than the time for which commandIds are remembered; replay it only if it never ran',
       );
     }
-    if (isOwnId(command.commandId))
-      return fault(
-        'TIMER_NOT_ARMED',
-        'ce_id',
-        command.commandId,
-        'ids that begin with ~ belong to the runtime, and no such timer is armed',
-      );
     const definition = definitions.get(command.type);
+    if (isOwnId(command.commandId)) {
+      if (definition === undefined || timerOf(command.commandId) === undefined) return notArmed(command);
+      // A timer's record is judged by its location: by what is armed there, and what became of it.
+      return checkCommand(definition, command.name, command.input);
+    }
     if (definition === undefined)
       return fault('TYPE_UNKNOWN', 'ce_type', command.type, `must be one of ${[...definitions.keys()].join(', ')}`);
+    // What this program cannot judge waits, in its place, for one that can.
+    if ((command.version ?? 1) > definition.version) return checkCommand(definition, command.name, command.input);
     const shape = Object.hasOwn(definition.commands, command.name) ? definition.commands[command.name] : undefined;
     if (shape === undefined)
       return fault(
@@ -159,8 +152,9 @@ export class Delivery {
 
   conclude(slot: Slot, record: LogRecord, command: Command, verdict: Verdict): void {
     const lane = command.lane === 'bulk' ? 'bulk' : 'customer';
-    if (verdict === 'id-reused') {
-      const it = fault('ID_REUSED', 'ce_id', command.commandId, 'stands for another payload at this address already');
+    if (verdict === 'id-reused' || verdict === 'unarmed') {
+      const reused = fault('ID_REUSED', 'ce_id', command.commandId, 'stands for another payload at this address already');
+      const it = verdict === 'unarmed' ? notArmed(command) : reused;
       void this.#deadLetter(record, it).then((written) => this.#close(slot, lane, written));
       return;
     }
@@ -168,15 +162,13 @@ export class Delivery {
   }
   #close(slot: Slot, lane: 'customer' | 'bulk', final: boolean): void {
     if (final && !slot.tracker.forgotten) slot.tracker.close(slot);
-    slot.tracker.inflight--;
-    this.#inflight[lane]--;
+    this.#intake.closed(slot.tracker, lane);
     this.freed();
   }
   #open(tracker: OffsetTracker, record: LogRecord, lane: 'customer' | 'bulk', last = record.offset): Slot {
     const slot = tracker.open(record.offset, record.appendedMs, last);
     if (slot === undefined) throw new Error(`offset ${record.offset} is a repeat and was opened`);
-    this.#inflight[lane]++;
-    tracker.inflight++;
+    this.#intake.opened(tracker, lane);
     return slot;
   }
 
@@ -241,30 +233,17 @@ export class Delivery {
     return false;
   }
 
-  #hold(tracker: OffsetTracker, record: LogRecord): false {
-    this.#paused.set(tracker, record);
+  #hold(tracker: OffsetTracker, lane: 'customer' | 'bulk', record: LogRecord): false {
+    this.#intake.hold(tracker, lane, record);
     return false;
   }
-  /** Room was made: what was paused for want of it is asked again, at most once in a short while. */
   freed(): void {
-    if (this.#paused.size === 0 || this.#resuming || this.#draining) return;
-    this.#resuming = true;
-    this.#site.clock.after(RESUME_MS, () => {
-      this.#resuming = false;
-      const { limits, relay } = this.#site;
-      if (relay.depth > OUTBOX_MAX / 2) return;
-      const ready: LogRecord[] = [];
-      for (const [tracker, record] of this.#paused) {
-        const lane = this.#lanes.get(record.topic) ?? 'customer';
-        // Not for a handful: a fetch brings many, and what finds no room is fetched again.
-        if (!tracker.forgotten && (tracker.inflight * 2 > this.#share() || this.#inflight[lane] >= limits.inflightMax)) continue;
-        this.#paused.delete(tracker);
-        ready.push(record);
-      }
-      if (ready.length > 0) this.#resume(ready);
-    });
+    if (!this.#draining) this.#intake.freed();
   }
 }
+
+const notArmed = ({ commandId }: Command): Fault =>
+  fault('TIMER_NOT_ARMED', 'ce_id', commandId, 'ids that begin with ~ belong to the runtime, and no such timer is armed with this payload');
 
 /** The original value and headers, with where it came from and why it is here (DESIGN: dead letters). */
 function letterOf(record: LogRecord, reason: Code, error: string, nowMs: number): LogMessage {

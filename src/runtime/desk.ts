@@ -5,6 +5,7 @@ import { type Fault, fault, LocusError } from '../errors.ts';
 import { type Address, parseAddress } from '../message/address.ts';
 import { encodeCommand, hashOf, VALUE_MAX_BYTES } from '../message/codec.ts';
 import type { Registry, TopicPartition } from '../ports.ts';
+import { catalogue } from './catalogue.ts';
 import { checkInput } from './definition.ts';
 import { act } from './forwarding.ts';
 import { entryParts, stateOf } from './ground.ts';
@@ -15,7 +16,6 @@ import type { Waiters } from './waiters.ts';
 export type DeskOptions = {
   readonly replica: Replica;
   readonly waiters: Waiters;
-  readonly commandsTopic: string;
   readonly peers: Peers;
   readonly registry: Registry;
   readonly sessionMs: number;
@@ -26,6 +26,7 @@ export function desk(it: DeskOptions): Desk {
   const { replica } = it;
   const { site } = replica;
   return {
+    catalogue: () => catalogue(site.definitions),
     submit: (submission) => submit(it, submission),
     outcome: async (address, commandId) => (await lookUp(it, address, commandId)) ?? { kind: 'unknown' },
     async query(address, query) {
@@ -37,8 +38,9 @@ export function desk(it: DeskOptions): Desk {
       if (query !== undefined && asked === undefined) return 'no-such-query';
       const located = await site.store.read(address);
       if (located === undefined || located.seq === 0) return undefined;
-      const state = stateOf(definition, place.id, located.header);
-      return { seq: located.seq, body: asked === undefined ? state : asked(state) };
+      const read = stateOf(definition, place.id, located.header);
+      if ('why' in read) throw new LocusError('BUSY', `${address} cannot be read here: ${read.why}`);
+      return { seq: located.seq, body: asked === undefined ? read.state : asked(read.state) };
     },
     act: (address, action, forwarded) => act(it, address, action, forwarded),
     locations: (filter) => inspectLocations(replica, filter),
@@ -56,11 +58,16 @@ export function desk(it: DeskOptions): Desk {
   };
 }
 
+/** Callers that wait at one replica. */
+const WAITING_MAX = 10_000;
+
 async function submit(it: DeskOptions, submission: Submission): Promise<Told> {
   const { site } = it.replica;
   if (it.replica.state === 'draining' || it.replica.state === 'stopped') throw new LocusError('DRAINING', 'this replica is leaving');
   const checked = check(it, submission);
   if (checked.length > 0) return { kind: 'invalid', faults: checked };
+  if (submission.waitMs > 0 && it.waiters.size >= WAITING_MAX)
+    throw new LocusError('BUSY', `${WAITING_MAX} callers wait here: come back, or send Prefer: respond-async`);
   const { address, name, commandId, input } = submission;
   const type = address.slice(0, address.indexOf('/'));
   const hash = hashOf(`${type}.${name}`, input);
@@ -76,11 +83,16 @@ async function submit(it: DeskOptions, submission: Submission): Promise<Told> {
     // Listening begins before the look, so that an outcome between the two is not missed.
     const leftMs = untilMs - site.clock.monotonic();
     const hint = it.waiters.next(address, commandId, leftMs);
-    const told = await lookUp(it, address, commandId, hash);
+    const told = await lookUp(it, address, commandId, hash).catch(notNow);
     if (told !== undefined && told.kind !== 'waiting') return told;
     if (leftMs <= 0) return told ?? { kind: 'waiting', status: 'pending' };
     await hint;
   }
+}
+
+/** The command is in the log: a store that is away is no reason to call it refused. */
+function notNow(error: unknown): undefined {
+  if (!(error instanceof LocusError) || error.fate !== 'retry') throw error;
 }
 
 /** How long a person is taken to stay whose client does not wait for the outcome itself (`respond-async`). */
@@ -96,6 +108,7 @@ async function produce(it: DeskOptions, submission: Submission, type: string): P
     name: submission.name,
     commandId: submission.commandId,
     input: submission.input,
+    version: site.definitions.get(type)?.version ?? 1,
     source: site.source,
     time: new Date(nowMs).toISOString(),
     notify: it.waiters.channel,
@@ -107,7 +120,7 @@ async function produce(it: DeskOptions, submission: Submission, type: string): P
   const bytes = Buffer.byteLength(message.value);
   if (bytes > VALUE_MAX_BYTES)
     return fault('VALUE_TOO_LARGE', 'body', `${bytes} bytes with its envelope`, `must be at most ${VALUE_MAX_BYTES}`);
-  await site.writer.command(it.commandsTopic, message);
+  await site.writer.command(site.topicOf(type, submission.name), message);
   return undefined;
 }
 

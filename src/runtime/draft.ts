@@ -14,7 +14,9 @@ import {
   type Paused,
   stateText,
 } from './ground.ts';
+import { isOwnEvent } from './history.ts';
 import type { Verdict, Waiting } from './mailbox.ts';
+import { armedAs, type Timers, timerOf, without } from './timers.ts';
 
 /** Who writes: fixed for one claim. */
 export type Pen = {
@@ -37,6 +39,7 @@ type Mark = {
   readonly state: unknown;
   readonly seq: number;
   readonly intent: Intent | undefined;
+  readonly timers: Timers;
   readonly header: Header;
   readonly events: number;
   readonly entries: number;
@@ -56,6 +59,7 @@ export class Draft {
   seq: number;
   intent: Intent | undefined;
   parked: Parked | undefined;
+  timers: Timers;
   readonly verdicts: { readonly waiting: Waiting; readonly verdict: Verdict }[] = [];
   readonly #time: string;
   readonly #events: EventText[] = [];
@@ -63,7 +67,7 @@ export class Draft {
   readonly #records: { commandId: string; text: string }[] = [];
   readonly #unrecorded: string[] = [];
   #header: Header = {};
-  #stateChanged = false;
+  #stateChanged: boolean;
 
   constructor(pen: Pen, ground: Ground, nowMs: number) {
     this.pen = pen;
@@ -74,6 +78,9 @@ export class Draft {
     this.state = ground.state;
     this.intent = ground.intent;
     this.parked = ground.parked;
+    this.timers = ground.timers;
+    // The first commit of a later version says so, events or not: an earlier one must not take up what it does not know.
+    this.#stateChanged = ground.unreadable === undefined && ground.version < pen.definition.version;
   }
 
   get empty(): boolean {
@@ -96,6 +103,7 @@ export class Draft {
       state: this.state,
       seq: this.seq,
       intent: this.intent,
+      timers: this.timers,
       header: this.#header,
       events: this.#events.length,
       entries: this.#entries.length,
@@ -108,6 +116,7 @@ export class Draft {
     this.state = mark.state;
     this.seq = mark.seq;
     this.intent = mark.intent;
+    this.timers = mark.timers;
     this.#header = mark.header;
     this.#events.length = mark.events;
     this.#entries.length = mark.entries;
@@ -120,6 +129,7 @@ export class Draft {
     const { definition } = this.pen;
     const named: Named[] = [];
     for (const event of events) {
+      if (isOwnEvent(event.type)) throw new Error(`the event ${event.type} has a name that the runtime keeps for its own`);
       this.state = definition.evolve(this.state, event);
       this.#stateChanged = true;
       for (const record of definition.records?.of(event) ?? [])
@@ -135,6 +145,7 @@ export class Draft {
     const head: EventHead = {
       address: this.pen.address,
       actor: this.pen.definition.type,
+      version: this.pen.definition.version,
       epoch: this.pen.epoch,
       commandId: cause.commandId,
       time: this.#time,
@@ -152,6 +163,9 @@ export class Draft {
   enter(cause: Cause, status: EntryStatus, outcome: string, doubt = false): void {
     const facts: EntryFacts = { c: cause.name, t: Math.max(this.nowMs, cause.appendedMs), ...(doubt ? { doubt: true as const } : {}) };
     this.#entries.push({ commandId: cause.commandId, status, hash: cause.hash, text: entryText(facts, outcome) });
+    // A timer is armed until its command has an outcome or an intent; while that is parked it stands.
+    const timer = status === 'parked' || armedAs(this.timers, cause.commandId) === undefined ? undefined : timerOf(cause.commandId);
+    if (timer !== undefined) this.setTimers(without(this.timers, timer.name));
   }
 
   /** Is this id written by an earlier turn of this batch? */
@@ -193,6 +207,11 @@ export class Draft {
     this.#header = { ...this.#header, paused: paused === undefined ? '' : JSON.stringify(paused) };
   }
 
+  setTimers(timers: Timers): void {
+    this.timers = timers;
+    this.#header = { ...this.#header, timers: Object.keys(timers).length === 0 ? '' : JSON.stringify(timers) };
+  }
+
   change(published: number): Change {
     const state = this.#stateChanged ? { state: stateText(this.pen.definition, this.state) } : {};
     return {
@@ -217,11 +236,14 @@ export class Draft {
     const paused = pick(header.paused, before.paused);
     return {
       state: this.state,
+      ...(before.unreadable === undefined ? {} : { unreadable: before.unreadable }),
+      version: this.#stateChanged ? this.pen.definition.version : before.version,
       seq: this.seq,
       ...(intent === undefined ? {} : { intent }),
       ...(parked === undefined ? {} : { parked }),
       ...(frozen === undefined ? {} : { frozen }),
       ...(paused === undefined ? {} : { paused }),
+      timers: this.timers,
     };
   }
 }

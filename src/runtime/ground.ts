@@ -1,9 +1,10 @@
 /** The committed picture of one location: what a turn stands on, and how it is written down. */
 import type { Fence } from '../actor.ts';
-import { LocusError } from '../errors.ts';
+import { why } from '../errors.ts';
 import type { Command } from '../message/envelope.ts';
 import type { Header, Located } from '../ports.ts';
 import type { Definition } from './definition.ts';
+import { type Timers, timersIn } from './timers.ts';
 
 /** What the outside said happened. */
 export type Evidence = { readonly status: 'confirmed'; readonly result: unknown } | { readonly status: 'failed'; readonly code: string };
@@ -39,34 +40,47 @@ export type Paused = { readonly because: string; readonly sinceMs: number };
 
 export type Ground = {
   readonly state: unknown;
+  /** Why the state cannot be read by this program; then there is none here. */
+  readonly unreadable?: string;
+  /** The version of the actor that wrote it. */
+  readonly version: number;
   readonly seq: number;
   readonly intent?: Intent;
   readonly parked?: Parked;
   readonly frozen?: Frozen;
   readonly paused?: Paused;
+  readonly timers: Timers;
 };
 
 /** Why customers and bulk do not move, if they do not. */
 export const held = (ground: Ground): string | undefined => {
+  if (ground.unreadable !== undefined) return ground.unreadable;
   if (ground.frozen !== undefined) return `frozen: ${ground.frozen.reason}`;
   if (ground.parked !== undefined) return `parked: ${ground.parked.command.commandId}`;
   if (ground.paused !== undefined) return `paused: ${ground.paused.because}`;
   return undefined;
 };
 
-/** The state in a header, brought to the actor's present version. */
-export function stateOf(definition: Definition, id: string, header: Header): unknown {
-  if (header.state === undefined) return definition.initial(id);
+/**
+ * The state in a header, brought to the actor's present version, or why it cannot be: a later version wrote it, or `migrate`
+ * throws. Such a location is held as it is until a program that can read it owns it.
+ */
+export function stateOf(definition: Definition, id: string, header: Header): { readonly state: unknown } | { readonly why: string } {
+  const { type, version } = definition;
+  if (header.state === undefined) return { state: definition.initial(id) };
   const stored = JSON.parse(header.state) as { readonly v: number; readonly s: unknown };
-  if (stored.v > definition.version)
-    throw new LocusError(
-      'ACTOR_INVALID',
-      `the state of ${definition.type}/${id} was written by version ${stored.v}, this program has version ${definition.version}`,
-    );
+  if (stored.v > version) return { why: `its state was written by version ${stored.v} of ${type}, this program has version ${version}` };
   let state = stored.s;
-  for (let version = stored.v; version < definition.version; version++) state = definition.migrate?.[version]?.(state) ?? state;
-  return state;
+  for (let from = stored.v; from < version; from++)
+    try {
+      state = definition.migrate?.[from]?.(state) ?? state;
+    } catch (error) {
+      return { why: `its state cannot be brought from version ${from} of ${type} to ${from + 1}: ${why(error)}` };
+    }
+  return { state };
 }
+/** The version of the actor that wrote the state; what was never written is as the first one had it. */
+const writtenBy = (header: Header): number => (header.state === undefined ? 1 : (JSON.parse(header.state) as { readonly v: number }).v);
 
 export const stateText = (definition: Definition, state: unknown): string => JSON.stringify({ v: definition.version, s: state });
 
@@ -78,15 +92,24 @@ export function groundOf(definition: Definition, id: string, located: Located): 
   const parked = parse<Parked>(header.parked);
   const frozen = parse<Frozen>(header.frozen);
   const paused = parse<Paused>(header.paused);
+  const read = stateOf(definition, id, header);
   return {
-    state: stateOf(definition, id, header),
+    ...('why' in read ? { state: undefined, unreadable: read.why } : read),
+    version: writtenBy(header),
     seq,
     ...(intent === undefined ? {} : { intent }),
     ...(parked === undefined ? {} : { parked }),
     ...(frozen === undefined ? {} : { frozen }),
     ...(paused === undefined ? {} : { paused }),
+    timers: timersIn(header.timers),
   };
 }
+
+/** Nothing there needs an owner before its next command or timer. */
+export const rests = ({ seq, published, inbox, header }: Located): boolean =>
+  published === seq &&
+  inbox.customer + inbox.bulk === 0 &&
+  [header.intent, header.parked, header.frozen, header.paused].every((text) => text === undefined);
 
 /**
  * The text of a dedupe entry: facts for us, a line break, then the outcome exactly as its first caller got it. JSON text

@@ -7,6 +7,8 @@ import { entryText } from './ground.ts';
 import type { Live } from './live.ts';
 import type { Verdict, Waiting } from './mailbox.ts';
 import type { Site } from './site.ts';
+import { turnedAway } from './timer-gate.ts';
+import { timerOf, timersIn } from './timers.ts';
 
 const BURST_MAX = 256;
 const RETRY_MS = 250;
@@ -77,16 +79,26 @@ function burstOf(appending: readonly Waiting[]): readonly Waiting[] {
 async function appendAll(site: Site, live: Live, burst: readonly Waiting[], generation: string): Promise<readonly Waiting[]> {
   // Marked before, so that no crash leaves an inbox that nobody looks for, and after, since a clean passivation may have unmarked between.
   if ((await site.store.markInbox(live.address, live.partition, generation)).kind !== 'ok') return burst;
-  const answers = await Promise.all(burst.map((waiting) => site.store.append(live.address, itemOf(waiting), entryOf(waiting), generation)));
+  const answers = await Promise.all(burst.map((waiting) => appendOne(site, live, waiting, generation)));
   if ((await site.store.markInbox(live.address, live.partition, generation)).kind !== 'ok') return burst;
   return burst.filter((waiting, index) => {
     const answer = answers[index];
-    const verdict = answer === undefined ? undefined : verdictOf(site, live, waiting, answer);
+    const verdict = answer === undefined || typeof answer === 'string' ? answer : verdictOf(site, live, waiting, answer);
     if (verdict === undefined) return true;
     site.meters.turn(waiting.command.type, verdict, waiting.command.lane);
     waiting.conclude(verdict);
     return false;
   });
+}
+
+/** A timer's record waits there only while its timer is armed; there may be no claim, so the store is asked. */
+async function appendOne(site: Site, live: Live, waiting: Waiting, generation: string): Promise<Inboxed | Verdict> {
+  if (timerOf(waiting.command.commandId) !== undefined) {
+    const located = await site.store.read(live.address);
+    const verdict = await turnedAway(site, waiting.command, timersIn(located?.header.timers));
+    if (verdict !== undefined) return verdict;
+  }
+  return site.store.append(live.address, itemOf(waiting), entryOf(waiting), generation);
 }
 
 function verdictOf(site: Site, live: Live, waiting: Waiting, answer: Inboxed): Verdict | undefined {

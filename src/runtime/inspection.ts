@@ -4,6 +4,7 @@ import type { Located } from '../ports.ts';
 import { groundOf, held, type Parked } from './ground.ts';
 import type { Live } from './live.ts';
 import type { Replica } from './replica.ts';
+import { shownTimers } from './timers.ts';
 
 const LANES = ['customer', 'bulk'] as const;
 /** Locations read at the same time from the store. */
@@ -37,6 +38,7 @@ function summary(replica: Replica, live: Live) {
 }
 const stuck = (live: Live): boolean =>
   live.ground === undefined ||
+  live.newer !== undefined ||
   held(live.ground) !== undefined ||
   live.ground.intent?.doubtSinceMs !== undefined ||
   live.inbox.customer + live.inbox.bulk > 0;
@@ -82,10 +84,12 @@ function picture(ground: ReturnType<typeof groundOf>, located: Located) {
     published: located.published,
     inbox: located.inbox,
     state: ground.state,
+    unreadable: ground.unreadable,
     intent: ground.intent,
     parked: ground.parked,
     frozen: ground.frozen,
     paused: ground.paused,
+    timers: shownTimers(ground.timers),
   };
 }
 

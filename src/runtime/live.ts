@@ -56,6 +56,8 @@ export class Live {
   failing: { readonly commandId: string; readonly attempts: number } | undefined;
   /** No turn before this, monotonic ms. */
   notBeforeMs = 0;
+  /** Why the next command is not for this program: it was sent under a later version of the actor. */
+  newer: string | undefined;
   probes = 0;
   /** The last event that the log has acknowledged. */
   published = 0;
@@ -117,7 +119,7 @@ export class Live {
   barredBy(nowMs: number): string | undefined {
     if (this.appending.length > 0) return 'moving to the inbox';
     if (this.notBeforeMs > nowMs) return this.full ? 'as many commandIds as may be' : `trying ${this.failing?.commandId ?? 'again'} later`;
-    return this.ground === undefined ? 'no claim' : held(this.ground);
+    return this.ground === undefined ? 'no claim' : (held(this.ground) ?? this.newer);
   }
   pen(source: string): Pen {
     if (this.claim === undefined) throw new Error(`${this.address} writes without a claim`);

@@ -3,8 +3,21 @@ import type { Command, Lane } from '../message/envelope.ts';
 import type { TopicPartition } from '../ports.ts';
 import type { Checked } from './definition.ts';
 
-/** The final word on one record. `intended`: a durable intent stands for it. `abandoned`: nothing was decided, nobody may close anything. */
-export type Verdict = 'done' | 'refused' | 'duplicate' | 'intended' | 'in-doubt' | 'parked' | 'inboxed' | 'id-reused' | 'abandoned';
+/**
+ * The final word on one record. `intended`: a durable intent stands for it. `unarmed`: the timer it speaks of is not
+ * armed. `abandoned`: nothing was decided, nobody may close anything.
+ */
+export type Verdict =
+  | 'done'
+  | 'refused'
+  | 'duplicate'
+  | 'intended'
+  | 'in-doubt'
+  | 'parked'
+  | 'inboxed'
+  | 'id-reused'
+  | 'unarmed'
+  | 'abandoned';
 
 /** A command that waits, and who is told what became of it. */
 export type Waiting = {

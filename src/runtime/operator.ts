@@ -4,7 +4,7 @@ import type { Acted, Action } from '../desk.ts';
 import type { Code } from '../errors.ts';
 import { hashOf } from '../message/codec.ts';
 import { commit, notify } from './commit.ts';
-import { checkInput } from './definition.ts';
+import { checkCommand } from './definition.ts';
 import { Draft, type Found } from './draft.ts';
 import { type Evidence, entryParts, type Intent } from './ground.ts';
 import type { Live } from './live.ts';
@@ -72,7 +72,12 @@ export async function operate(site: Site, live: Live, action: Action, found: Fou
   return { acted, next: done.intent === undefined ? ON : { kind: 'runs', intent: done.intent } };
 }
 
+/** Verbs that need the state. */
+const READING: readonly Action['verb'][] = ['unfreeze', 'settle', 'replay'];
+
 function apply(live: Live, draft: Draft, action: Action, found: Found): Done | Refusal {
+  const unreadable = live.ground?.unreadable;
+  if (unreadable !== undefined && READING.includes(action.verb)) return no('CONFLICT', unreadable);
   switch (action.verb) {
     case 'pause':
       draft.setPaused({ because: action.because, sinceMs: draft.nowMs });
@@ -128,9 +133,8 @@ function parkedOne(live: Live, draft: Draft, action: Action, found: Found): Done
     refuseWith(draft, causeOf(parked.command), 'DROPPED', { because: action.because });
     return {};
   }
-  const shape = live.definition.commands[parked.command.name];
-  if (shape === undefined) return no('CONFLICT', `this version of ${live.definition.type} has no command ${parked.command.name}`);
-  const decision = decide(draft, parked.command, checkInput(shape, parked.command.input), found, live.witness);
+  const { name, input } = parked.command;
+  const decision = decide(draft, parked.command, checkCommand(live.definition, name, input), found, live.witness);
   if (decision.kind === 'throws') return no('CONFLICT', `it throws again: ${decision.error}`);
   if (decision.kind === 'violates') return no('CONFLICT', `the invariant "${decision.invariant}" would still not hold`);
   return decision.kind === 'performs' ? { intent: decision.intent } : {};

@@ -13,6 +13,8 @@ export type PartitionsOptions = {
   readonly group: string;
   /** The topic whose partitions stand for ownership. */
   readonly topic: string;
+  /** All lane topics, that one among them. */
+  readonly lanes: readonly string[];
   readonly count: number;
   readonly gained: (partition: number) => void;
   readonly lost: (partition: number) => void;
@@ -68,8 +70,11 @@ export class Partitions {
   held(partition: number): boolean {
     return this.#trackers.get(this.#it.topic)?.[partition] !== undefined;
   }
+  /** Over its lanes: what one of them has forgotten no other may run. */
   newestMs(partition: number): number {
-    return this.#trackers.get(this.#it.topic)?.[partition]?.newestMs ?? 0;
+    let newestMs = 0;
+    for (const row of this.#trackers.values()) newestMs = Math.max(newestMs, row[partition]?.newestMs ?? 0);
+    return newestMs;
   }
   /** Records taken and not yet covered by a committed offset. */
   get lag(): number {
@@ -118,7 +123,7 @@ export class Partitions {
         this.#accepted.delete(nameOf(at));
         this.#refused.delete(nameOf(at));
         this.#set(at, new OffsetTracker(begin.offset, applied));
-        if (at.topic === this.#it.topic) this.#it.gained(at.partition);
+        if (at.topic === this.#it.topic) this.#gained(at.partition);
         return { offset: begin.offset };
       } catch (error) {
         log.warn({ ...at, why: why(error) }, 'cannot begin yet');
@@ -148,12 +153,23 @@ export class Partitions {
     this.#it.log.error({ ...plain(at), code, why: reason }, 'partition refused');
     this.#forget(at);
   }
+  #gained(partition: number): void {
+    this.#it.gained(partition);
+    // Lanes that were forgotten with this one; those that begin just now are not disturbed.
+    for (const at of this.#others(partition)) if (this.tracker(at) === undefined) void this.#log?.again(at);
+  }
   #forget(at: TopicPartition): void {
     const tracker = this.tracker(at);
     if (tracker === undefined) return;
     tracker.forgotten = true;
     this.#set(at, undefined);
-    if (at.topic === this.#it.topic) this.#it.lost(at.partition);
+    if (at.topic !== this.#it.topic) return;
+    // Its locations go, and with them what waits there from the other lanes: those are read again from what is final.
+    for (const other of this.#others(at.partition)) this.#forget(other);
+    this.#it.lost(at.partition);
+  }
+  #others(partition: number): readonly TopicPartition[] {
+    return this.#it.lanes.filter((topic) => topic !== this.#it.topic).map((topic) => ({ topic, partition }));
   }
 
   /** For claims: the generation that was checked in the store's present life; undefined: this partition is not ours to serve. */

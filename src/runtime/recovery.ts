@@ -153,7 +153,7 @@ export async function recover(site: Site, live: Live): Promise<Next> {
   const intent = live.ground?.intent;
   if (live.running !== undefined && live.running.commandId !== intent?.commandId) ended(site, live, live.running);
   if (intent?.doubtSinceMs !== undefined) site.meters.doubted(1);
-  if (intent === undefined || intent.unbooked !== undefined) return ON;
+  if (intent === undefined || intent.unbooked !== undefined || live.ground?.unreadable !== undefined) return ON;
   const kept = site.evidence.of(live.address, intent);
   if (kept !== undefined) return book(site, live, { intent, evidence: kept });
   if (live.running === undefined) site.meters.opened(1);

@@ -15,6 +15,7 @@ import { OutboxRelay } from './outbox-relay.ts';
 import { Partitions } from './partitions.ts';
 import { Router } from './router.ts';
 import type { Limits, Meters, Site } from './site.ts';
+import { TimerWatch } from './timer-watch.ts';
 
 export type ReplicaOptions = {
   readonly clock: Clock;
@@ -69,7 +70,7 @@ export class Replica {
   constructor(options: ReplicaOptions) {
     this.#it = options;
     const { clock, log, store } = options;
-    const topic = [...options.lanes].find(([, lane]) => lane === 'customer')?.[0] ?? '';
+    const topic = this.#topicOf('customer') ?? '';
     this.partitions = new Partitions({
       store,
       registry: options.registry,
@@ -77,9 +78,13 @@ export class Replica {
       log,
       group: options.group,
       topic,
+      lanes: [...options.lanes.keys()],
       count: options.partitions,
       gained: (partition) => this.#gained(partition),
-      lost: (partition) => this.router.revoke(partition),
+      lost: (partition) => {
+        this.site.timers.lost(partition);
+        this.router.revoke(partition);
+      },
     });
     this.membership = new Membership({
       registry: options.registry,
@@ -179,9 +184,13 @@ export class Replica {
     return this.#commandLog?.again(at) ?? Promise.resolve();
   }
 
+  #topicOf(lane: Lane): string | undefined {
+    return [...this.#it.lanes].find(([, its]) => its === lane)?.[0];
+  }
   #sweep(): void {
     this.router.relieve();
     this.delivery.freed();
+    if (this.#state === 'serving') this.site.timers.sweep();
   }
   #gained(partition: number): void {
     // The index may be read late or twice; what it names is only looked after sooner.
@@ -228,24 +237,31 @@ export class Replica {
       without: it.meters.withoutLease,
       marginMs: it.marginMs,
     });
+    const partitionFor = (address: Address) => partitionOf(address, it.partitions);
+    const assigned = (partition: number) => this.partitions.held(partition);
+    const laneOf = (type: string, command: string) => it.definitions.get(type)?.commands[command]?.lane ?? 'customer';
+    const topicOf = (type: string, command: string) => this.#topicOf(laneOf(type, command)) ?? this.#topicOf('customer') ?? '';
+    const { store, writer, source } = it;
     return {
       clock,
       random,
       log,
       meters: it.meters,
-      store: it.store,
-      writer: it.writer,
+      store,
+      writer,
       notices: it.notices,
       leases,
       relay: new OutboxRelay(it.writer, clock, random, log),
+      timers: new TimerWatch({ store, writer, clock, log, source, partitionOf: partitionFor, assigned, topicOf }),
       effects: effects(clock, it.limits.probeTimeoutMs),
       evidence: new EvidenceKeeper(),
       definitions: it.definitions,
       limits: it.limits,
       owner: () => this.membership.owner,
-      source: it.source,
-      partitionOf: (address) => partitionOf(address, it.partitions),
-      assigned: (partition) => this.partitions.held(partition),
+      source,
+      partitionOf: partitionFor,
+      topicOf,
+      assigned,
       newestMs: (partition) => this.partitions.newestMs(partition),
       checked: (partition) => this.partitions.checked(partition),
       recheck: () => this.partitions.recheck(),

@@ -4,13 +4,17 @@ import { why } from '../errors.ts';
 import type { Address, Place } from '../message/address.ts';
 import { parseAddress } from '../message/address.ts';
 import { Activation, type Actors, actors } from './activation.ts';
+import { rests } from './ground.ts';
 import { offer, relieve } from './inbox.ts';
 import { Live } from './live.ts';
 import type { Waiting } from './mailbox.ts';
 import { idle, overCap } from './passivation.ts';
 import type { Site } from './site.ts';
+import { timersIn } from './timers.ts';
 
 const WALK_RETRY_MS = 500;
+/** Locations looked at together on a walk. */
+const WALK_LOT = 64;
 
 export class Router {
   readonly #site: Site;
@@ -58,17 +62,26 @@ export class Router {
     return activation;
   }
 
-  /** Spawns the locations that the store names as in need of work, a few at a time so that commands are not starved, until all were there once. */
+  /** Spawns the locations that the store names and that need work, a few at a time so that commands are not starved, until all were there once. */
   async walk(partition: number): Promise<void> {
     const { clock, definitions } = this.#site;
     const wanted = () => this.#site.assigned(partition) && !this.#closing;
-    let seen = 0;
-    for (const address of await this.#marked(partition, wanted)) {
-      const place = parseAddress(address, 'marked');
-      if ('code' in place || !definitions.has(place.type)) continue;
-      while (wanted() && this.spawn(place) === undefined) await pause(clock, WALK_RETRY_MS);
-      if (++seen % 64 === 0) await new Promise<void>((resolve) => clock.soon(resolve));
+    const marked = (await this.#marked(partition, wanted)).map((address) => parseAddress(address, 'marked'));
+    const places = marked.filter((it): it is Place => !('code' in it) && definitions.has(it.type));
+    for (let from = 0; from < places.length && wanted(); from += WALK_LOT) {
+      const lot = places.slice(from, from + WALK_LOT);
+      const asleep = await Promise.all(lot.map((place) => this.#sleeps(place)));
+      for (const place of lot.filter((_, n) => !asleep[n]))
+        while (wanted() && this.spawn(place) === undefined) await pause(clock, WALK_RETRY_MS);
+      await new Promise<void>((resolve) => clock.soon(resolve));
     }
+  }
+  /** One that is in the index for its timers alone stays out of memory until the first of them is due. */
+  async #sleeps({ address }: Place): Promise<boolean> {
+    const located = await this.#site.store.read(address).catch(() => undefined);
+    if (located?.header.timers === undefined || !rests(located)) return false;
+    this.#site.timers.know(address, timersIn(located.header.timers));
+    return true;
   }
   async #marked(partition: number, wanted: () => boolean): Promise<readonly Address[]> {
     const { clock, store, log } = this.#site;

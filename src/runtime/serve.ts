@@ -3,7 +3,7 @@ import type { Recalled } from '../actor.ts';
 import type { Command } from '../message/envelope.ts';
 import type { InboxItem } from '../ports.ts';
 import { commit, judge, notify, type Result } from './commit.ts';
-import { type CommandShape, checkInput } from './definition.ts';
+import { checkCommand } from './definition.ts';
 import { Draft, type Found } from './draft.ts';
 import type { Intent } from './ground.ts';
 import type { Live } from './live.ts';
@@ -12,6 +12,8 @@ import { recall, recordOf } from './recall.ts';
 import { booked, judgeFence, type Settling } from './recovery.ts';
 import type { Site } from './site.ts';
 import { ATTEMPTS, remedy } from './supervision.ts';
+import { turnedAway } from './timer-gate.ts';
+import { timerOf } from './timers.ts';
 import { decide, park, settle } from './turn.ts';
 
 /** Commands in one commit; bounds the time a location keeps the store and its waiters. */
@@ -91,6 +93,8 @@ async function turns(site: Site, live: Live, left: Waiting[], settling?: Settlin
   let evidence = settling;
   let known = NOTHING;
   while (live.ground !== undefined && (evidence !== undefined || (left.length > 0 && live.leaving === undefined))) {
+    if (evidence === undefined && isNewer(live, left[0])) return SERVED;
+    if (evidence === undefined && (await turnTimerAway(site, live, left))) continue;
     // Each time anew: what the commit before has written may be what the next command must know.
     const found = await recall(site, live, left, known);
     const draft = new Draft(live.pen(site.source), live.ground, site.clock.now());
@@ -127,14 +131,16 @@ function fill(site: Site, live: Live, batch: readonly Waiting[], found: Found, d
   for (const waiting of batch) {
     const { command } = waiting;
     // A batch holds a commandId once: the second is judged against what the first has made durable.
-    if (draft.fields > FIELDS_MAX || draft.holds(command.commandId)) return cut();
+    // A timer's record begins a draft: it is judged by what is committed.
+    const later = (taken.length > 0 || !draft.empty) && timerOf(command.commandId) !== undefined;
+    if (draft.fields > FIELDS_MAX || draft.holds(command.commandId) || later || isNewer(live, waiting)) return cut();
     if (draft.intent?.commandId === command.commandId) {
       taken.push(waiting);
       draft.verdicts.push({ waiting, verdict: standing(draft.intent, command) });
       continue;
     }
     const mark = draft.mark();
-    waiting.checked ??= checkInput(live.definition.commands[command.name] as CommandShape, command.input);
+    waiting.checked ??= checkCommand(live.definition, command.name, command.input);
     const decision = decide(draft, command, waiting.checked, found, live.witness);
     switch (decision.kind) {
       case 'throws':
@@ -180,6 +186,27 @@ export async function arm(site: Site, live: Live, effect: string): Promise<Serve
 function waitABit(site: Site, live: Live): Served {
   live.notBeforeMs = site.clock.monotonic() + 250;
   return SERVED;
+}
+
+/** Sent under a later version of the actor: it waits, and in their order those behind it, for an owner that has that version. */
+function isNewer(live: Live, waiting: Waiting | undefined): boolean {
+  const { type, version } = live.definition;
+  const sent = waiting?.command.version ?? 1;
+  if (sent > version)
+    live.newer = `${waiting?.command.commandId} was sent under version ${sent} of ${type}, this program has version ${version}`;
+  return sent > version;
+}
+
+/** The first of those left may be the record of a timer that is not armed, or no longer. */
+async function turnTimerAway(site: Site, live: Live, left: Waiting[]): Promise<boolean> {
+  const [first] = left;
+  if (first === undefined || live.ground === undefined) return false;
+  const verdict = await turnedAway(site, first.command, live.ground.timers);
+  // Out of the inbox it has an entry that must end: it is decided, and refused.
+  if (verdict === undefined || verdict === 'inboxed') return false;
+  left.shift();
+  finish(site, live, first, verdict);
+  return true;
 }
 
 /** The commit named commandIds that are known already: each gets its verdict, the others are decided again, knowing the records it named. */

@@ -6,6 +6,7 @@ import type { Effects } from './effects.ts';
 import type { EvidenceKeeper } from './evidence.ts';
 import type { LeaseKeeper } from './lease-keeper.ts';
 import type { OutboxRelay } from './outbox-relay.ts';
+import type { TimerWatch } from './timer-watch.ts';
 
 export type Limits = {
   readonly mailboxMax: number;
@@ -48,6 +49,7 @@ export type Site = {
   readonly notices: Notices;
   readonly leases: LeaseKeeper;
   readonly relay: OutboxRelay;
+  readonly timers: TimerWatch;
   readonly effects: Effects;
   readonly evidence: EvidenceKeeper;
   readonly definitions: Definitions;
@@ -57,6 +59,8 @@ export type Site = {
   /** The `source` of the events. */
   readonly source: string;
   readonly partitionOf: (address: Address) => number;
+  /** The topic of a command's lane. */
+  readonly topicOf: (type: string, command: string) => string;
   /** Does this replica hold the partition now? */
   readonly assigned: (partition: number) => boolean;
   /** Append time of the newest record taken from a partition, ms: what ages are judged by. */

@@ -1,10 +1,11 @@
 /** One turn: a command, or evidence, through the actor's pure functions into a draft. Nothing here waits and nothing here is durable. */
-import type { Fence, Turn } from '../actor.ts';
-import { why } from '../errors.ts';
+import type { Fence, Timer, Turn } from '../actor.ts';
+import { sentence, why } from '../errors.ts';
 import type { Command } from '../message/envelope.ts';
 import type { Checked, CommandShape, EventData } from './definition.ts';
 import type { Cause, Draft, Found } from './draft.ts';
 import type { Evidence, Intent, Parked } from './ground.ts';
+import { armedAs, timerOf, withTimers } from './timers.ts';
 
 /** What became of a decision. Only `throws` and `violates` left nothing in the draft. */
 export type Decision =
@@ -32,16 +33,23 @@ export const causeOf = (it: Command | Intent): Cause => ({
 export function decide(draft: Draft, command: Command, checked: Checked, found: Found, witness: string | undefined): Decision {
   const shape = draft.pen.definition.commands[command.name] as CommandShape;
   const cause = causeOf(command);
+  const timer = armedAs(draft.timers, command.commandId);
+  // Its record came from the inbox, where it has waited while the timer was cancelled or armed anew.
+  if (timer === undefined && timerOf(command.commandId) !== undefined) return refuseWith(draft, cause, 'TIMER_NOT_ARMED', undefined);
   if (command.deadlineMs !== undefined && draft.nowMs > command.deadlineMs)
     return refuseWith(draft, cause, 'DEADLINE_EXCEEDED', { deadline: new Date(command.deadlineMs).toISOString() });
   if (command.ifSeq !== undefined && command.ifSeq !== draft.seq)
     return refuseWith(draft, cause, 'PRECONDITION_FAILED', { seq: draft.seq });
   const mark = draft.mark();
   try {
-    if ('faults' in checked) return { kind: 'throws', error: `its input no longer fits: ${JSON.stringify(checked.faults)}` };
+    if ('faults' in checked) {
+      const said = checked.faults.map(sentence).join('; ');
+      return { kind: 'throws', error: `it does not fit this version of ${draft.pen.definition.type}: ${said}` };
+    }
     const recalled = shape.recall?.(checked.value, command.commandId) ?? [];
     const turn: Turn = {
-      now: draft.nowMs,
+      // Never before the time that was asked for, whatever this replica's clock says.
+      now: Math.max(draft.nowMs, timer?.at ?? 0),
       commandId: command.commandId,
       fence: { epoch: draft.pen.epoch, seq: draft.seq + 1 },
       recalled: new Map(recalled.map((id) => [id, id === command.commandId ? draft.ownRecord(id, found) : draft.recalled(id, found)])),
@@ -53,8 +61,7 @@ export function decide(draft: Draft, command: Command, checked: Checked, found: 
       if (shape.settle === undefined) return { kind: 'throws', error: `${command.name} performs but has no settle` };
       return intend(draft, command, answer, witness, mark);
     }
-    if (answer.timers.length > 0) return { kind: 'throws', error: 'timers are not there yet' };
-    acceptInto(draft, cause, answer.events, answer.reply);
+    acceptInto(draft, cause, answer);
     return violated(draft, mark) ?? { kind: 'done' };
   } catch (error) {
     draft.back(mark);
@@ -95,7 +102,13 @@ function intend(
   return { kind: 'performs', intent };
 }
 
-function acceptInto(draft: Draft, cause: Cause, events: readonly EventData[], reply: unknown): void {
+type Accepted = { readonly events: readonly EventData[]; readonly reply: unknown; readonly timers: readonly Timer[] };
+function acceptInto(draft: Draft, cause: Cause, { events, reply, timers }: Accepted): void {
+  if (timers.length > 0) {
+    const armed = withTimers(draft.pen, draft.timers, timers, draft.seq + 1);
+    draft.setTimers(armed.timers);
+    draft.note(cause, [{ type: 'TimersSet', data: armed.set }]);
+  }
   // A turn without events of its own still has one, so that every outcome has a seq and can be rebuilt from the events.
   const seq = draft.seq + Math.max(1, events.length);
   const outcome = done(reply, seq, draft.pen.epoch);
@@ -156,7 +169,7 @@ function trySettle(draft: Draft, intent: Intent, evidence: Evidence, mark: Retur
     const answer = shape?.settle?.(draft.state, { effect: intent.effect, order: intent.order, ...evidence }, turnOf(draft, intent));
     if (answer === undefined) return { error: `this version of ${draft.pen.definition.type} does not settle ${intent.name}` };
     if (answer.kind === 'doubt') return { error: `settle answered doubt to evidence (${evidence.status})` };
-    if (answer.kind === 'accept') acceptInto(draft, cause, answer.events, answer.reply);
+    if (answer.kind === 'accept') acceptInto(draft, cause, answer);
     else {
       if ('events' in answer) draft.book(cause, answer.events);
       refuseWith(draft, cause, answer.code, answer.detail);

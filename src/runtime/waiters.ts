@@ -6,11 +6,17 @@ const LOOK_MS = 1_000;
 export class Waiters {
   readonly #clock: Clock;
   readonly #waiting = new Map<string, Set<() => void>>();
+  #size = 0;
   readonly channel: string;
 
   constructor(clock: Clock, channel: string) {
     this.#clock = clock;
     this.channel = channel;
+  }
+
+  /** How many wait now. */
+  get size(): number {
+    return this.#size;
   }
 
   async start(notices: Notices): Promise<void> {
@@ -30,12 +36,13 @@ export class Waiters {
       this.#waiting.set(name, wakes);
       const wake = () => {
         alarm.cancel();
-        wakes.delete(wake);
+        if (wakes.delete(wake)) this.#size--;
         if (wakes.size === 0) this.#waiting.delete(name);
         resolve();
       };
       const alarm = this.#clock.after(Math.max(0, Math.min(LOOK_MS, limitMs)), wake);
       wakes.add(wake);
+      this.#size++;
     });
   }
 }

@@ -19,7 +19,7 @@ export type Run = {
   readonly commands: string;
   readonly events: string;
   /** Starts the one replica of the run; resolves when it is ready. */
-  replica(more?: Readonly<Record<string, string>>, program?: string): Promise<Running>;
+  replica(more?: Readonly<Record<string, string>>, program?: string): ReturnType<typeof startReplica>;
 };
 
 export async function ground(): Promise<Ground> {
@@ -39,6 +39,7 @@ export async function ground(): Promise<Ground> {
         string,
       ];
       await topics.create(commands, PARTITIONS);
+      await topics.create(`${commands}.bulk`, PARTITIONS);
       const env = {
         ...backing.env,
         KAFKA_GROUP_ID: name,

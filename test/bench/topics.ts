@@ -40,6 +40,8 @@ export async function openTopics(brokers: string) {
         .sort((a, b) => a.offset - b.offset)
         .map(({ key, value, headers }) => ({ key: key ?? '', value: value ?? '', headers }));
     },
+    /** How many records it holds. */
+    length: (topic: string) => lengthOf(admin, topic),
     /** Watches a topic that holds `from` records until it holds `to`: records a second since the first was seen. */
     rate: (topic: string, from: number, to: number) => rateOf(admin, topic, from, to),
     stop: () => admin.disconnect(),

@@ -9,6 +9,7 @@ const patient: Patient = {
   lockRedisUrls: ['redis://lock-1:6379', 'redis://lock-2:6380', 'redis://lock-3:6379'],
   deviceUrl: 'http://device:7070',
   commandsTopic: 'locus.commands',
+  bulkTopic: 'locus.commands.bulk',
   eventsTopic: 'locus.events',
   deadLettersTopic: 'locus.dead-letters',
 };
@@ -21,7 +22,12 @@ const topicFacts = (topic: string, more: Partial<TopicFacts> = {}): TopicFacts =
   cleanup: 'delete',
   ...more,
 });
-const topics = [topicFacts('locus.commands'), topicFacts('locus.events'), topicFacts('locus.dead-letters')];
+const topics = [
+  topicFacts('locus.commands'),
+  topicFacts('locus.commands.bulk'),
+  topicFacts('locus.events'),
+  topicFacts('locus.dead-letters'),
+];
 const exact = { aheadMs: 3, withinMs: 2 };
 const healthy: Instruments = {
   resolve: async () => ['10.0.0.1'],
@@ -95,6 +101,8 @@ it.each<readonly [TopicFacts, string]>([
   [topicFacts('locus.commands', { stamp: 'CreateTime' }), '--entity-name locus.commands --add-config message.timestamp.type=LogAppendTime'],
   [topicFacts('locus.commands', { retentionMs: 3_600_000 }), 'retention.ms is 3600000: must be at least a day'],
   [topicFacts('locus.commands', { cleanup: 'compact' }), 'cleanup.policy is compact: must be delete'],
+  [topicFacts('locus.commands.bulk', { partitions: 6 }), 'it has 6 partitions, and locus.commands 12: name another topic in BULK_TOPIC'],
+  [topicFacts('locus.commands.bulk', { stamp: 'CreateTime' }), '--entity-name locus.commands.bulk --add-config message.timestamp.type'],
   [topicFacts('locus.events', { partitions: 6 }), 'it has 6 partitions, and locus.commands 12: name another topic in EVENTS_TOPIC'],
   [topicFacts('locus.dead-letters', { cleanup: 'compact,delete' }), 'cleanup.policy is compact,delete'],
 ])('refuses a topic such as %j', async (facts, told) => {

@@ -131,9 +131,10 @@ export function stateStoreSuite(name: string, begin: () => Promise<StoreWorld>):
     test('a header field set to nothing is absent afterwards', async () => {
       const { a, generation } = await setup();
       const claim = await claimOf(a, 't/1', generation);
-      await a.commit(claim, change(0, { header: { intent: '{}', state: '{}' } }));
-      await a.commit(claim, change(0, { header: { intent: '' } }));
+      await a.commit(claim, change(0, { header: { intent: '{}', timers: '{"a":{}}', state: '{}' } }));
+      await a.commit(claim, change(0, { header: { intent: '', timers: '' } }));
       expect((await a.read('t/1'))?.header).toEqual({ state: '{}' });
+      expect((await claimed(a, 't/1', generation)).header).toEqual({ state: '{}' });
     });
 
     test('a location that nobody touched is not there', async () => {
@@ -394,7 +395,7 @@ export function stateStoreSuite(name: string, begin: () => Promise<StoreWorld>):
       const { a, generation } = await setup();
       const claim = await claimOf(a, 't/1', generation);
       expect(await a.mark(claim, 3)).toEqual({ kind: 'ok' });
-      for (const name of ['intent', 'parked', 'frozen', 'paused'] as const) {
+      for (const name of ['intent', 'parked', 'frozen', 'paused', 'timers'] as const) {
         await a.commit(claim, change(0, { header: { [name]: '{}' } }));
         expect(await a.unmark(claim, 3), name).toEqual({ kind: 'busy' });
         await a.commit(claim, change(0, { header: { [name]: '' } }));

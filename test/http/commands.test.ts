@@ -1,20 +1,20 @@
 /** The public port: each outcome has its status, each bad request a problem that names field, value and rule. */
-import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startHttp } from '../../infra/http/server.ts';
 import type { Desk } from '../../src/desk.ts';
 import { fault, LocusError } from '../../src/errors.ts';
 import { DONE, fakeDesk, fakeLog } from './fake-desk.ts';
+import { spoken } from './spoken.ts';
 
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0)) await end();
 });
 
-async function setup(answers: Partial<Desk> = {}) {
+async function setup(answers: Partial<Desk> = {}, options: Partial<Parameters<typeof startHttp>[0]> = {}) {
   const { desk, asked } = fakeDesk(answers);
   const { log, lines } = fakeLog();
-  const http = await startHttp({ host: '127.0.0.1', port: 0, desk, log });
+  const http = await startHttp({ host: '127.0.0.1', port: 0, rateMax: 1_000, desk, log, ...options });
   ends.push(() => http.stop());
   const get = (path: string, headers: Record<string, string> = {}) => fetch(`${http.url}${path}`, { headers });
   const post = (path: string, body: string | Uint8Array<ArrayBuffer> | null, headers: Record<string, string> = {}) =>
@@ -27,6 +27,11 @@ async function setup(answers: Partial<Desk> = {}) {
     post('/v1/cash-location/a/dispense', body, headers);
   return { url: http.url, asked, lines, get, post, dispense };
 }
+const problemOver = async (url: string, bytes: string) => {
+  const { status, headers, body } = await spoken(url, bytes);
+  expect(headers['content-type']).toBe('application/problem+json');
+  return { ...(JSON.parse(body) as object), status };
+};
 const problemIn = async (answer: Response) => {
   expect(answer.headers.get('content-type')).toContain('application/problem+json');
   const told = (await answer.json()) as Record<string, unknown>;
@@ -134,7 +139,7 @@ describe('posting a command', () => {
     ['DRAINING', false],
     ['BUSY', false],
     ['LOG_UNACKNOWLEDGED', true],
-    ['STORE_DOWN', true],
+    ['STORE_DOWN', false],
   ])('asks to come back on %s, and says whether it may have been accepted', async (code, maybeAccepted) => {
     const { dispense, lines } = await setup({ submit: () => Promise.reject(new LocusError(code, 'no answer')) });
     const answer = await dispense();
@@ -218,22 +223,54 @@ describe('a bad request', () => {
     expect([broken.status, (await problemIn(broken)).code]).toEqual([400, 'ENVELOPE_INVALID']);
   });
 
-  it('that is not HTTP does not stop the next one', async () => {
+  it('that is not HTTP is told so, and does not stop the next one', async () => {
     const { url, dispense } = await setup();
-    const { port } = new URL(url);
-    await new Promise<void>((resolve, reject) => {
-      const socket = connect(Number(port), '127.0.0.1', () => socket.write('\x16\x03\x01 not http\r\n\r\n'));
-      socket
-        .on('close', () => resolve())
-        .on('error', reject)
-        .resume();
-    });
+    expect(await problemOver(url, '\x16\x03\x01 not http\r\n\r\n')).toMatchObject({ status: 400, code: 'ENVELOPE_INVALID' });
     expect((await dispense()).status).toBe(200);
+  });
+
+  it('with more than 16 KiB of headers is refused', async () => {
+    const { url, asked } = await setup();
+    const told = await problemOver(
+      url,
+      `POST /v1/cash/a/open HTTP/1.1\r\nhost: a\r\nidempotency-key: c1\r\nx: ${'x'.repeat(16_384)}\r\n\r\n`,
+    );
+    expect(told).toMatchObject({ status: 431, code: 'HEADERS_TOO_LARGE', faults: [{ field: 'headers' }] });
+    expect(asked.submissions).toEqual([]);
+  });
+
+  it.each([
+    ['its headers', 'POST /v1/cash/a/open HTTP/1.1\r\nhost: a\r\nx-slow: '],
+    ['its body', 'POST /v1/cash/a/open HTTP/1.1\r\nhost: a\r\nidempotency-key: c1\r\ncontent-length: 20\r\n\r\n{"a'],
+  ])('that never ends %s is ended', async (_what, begun) => {
+    const { url, asked } = await setup({}, { patience: { headersMs: 50, requestMs: 100, lookMs: 20 } });
+    expect(await problemOver(url, begun)).toMatchObject({ status: 408, code: 'REQUEST_TIMEOUT' });
+    expect(asked.submissions).toEqual([]);
   });
 
   it('that is 32 deep is good', async () => {
     const { dispense } = await setup();
     expect((await dispense({}, nested(32))).status).toBe(200);
+  });
+});
+
+describe('a principal', () => {
+  const as = (authorization: string) => ({ authorization });
+  it('that asks too often in a second is told when to come back; others go on', async () => {
+    const { dispense, get, asked } = await setup({}, { rateMax: 3 });
+    // One second, even when the machine is slow: as many as it takes until the limit answers.
+    let last = await dispense(as('Bearer one'));
+    for (let n = 0; n < 100 && last.status === 200; n++) last = await dispense(as('Bearer one'));
+    expect(last.status).toBe(429);
+    expect(Number(last.headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
+    expect(await problemIn(last)).toMatchObject({ code: 'RATE_LIMITED', type: 'urn:locus:error:rate-limited' });
+    const reached = asked.submissions.length;
+    expect((await dispense(as('Bearer two'))).status).toBe(200);
+    expect((await dispense()).status).toBe(200);
+    expect(asked.submissions).toHaveLength(reached + 2);
+    let nowhere = await get('/nowhere');
+    for (let n = 0; n < 100 && nowhere.status === 404; n++) nowhere = await get('/nowhere');
+    expect(nowhere.status).toBe(429);
   });
 });
 
@@ -314,7 +351,7 @@ it('stops after the requests in hand are answered, and twice does no harm', asyn
       return { kind: 'waiting', status: 'pending' };
     },
   });
-  const http = await startHttp({ host: '127.0.0.1', port: 0, desk, log: fakeLog().log });
+  const http = await startHttp({ host: '127.0.0.1', port: 0, rateMax: 1_000, desk, log: fakeLog().log });
   const answer = fetch(`${http.url}/v1/cash/a/open`, {
     method: 'POST',
     body: '{}',

@@ -16,6 +16,7 @@ export function fakeDesk(answers: Partial<Desk> = {}): { readonly desk: Desk; re
   const asked: Asked = { submissions: [], acts: [], filters: [], accepted: [] };
   const done: Told = { kind: 'final', status: 'done', text: DONE };
   const desk: Desk = {
+    catalogue: () => [],
     submit: async () => done,
     outcome: async () => done,
     query: async () => ({ seq: 7, body: { open: true } }),

@@ -193,6 +193,7 @@ describe('the links', () => {
       'a user without any ACL',
       () => ({ KAFKA_SASL_USERNAME: 'mute' }),
       /topic locus\.commands is without Read, Write, DescribeConfigs for User:mute: kafka-acls\.sh --add --allow-principal User:mute --operation Read/,
+      /topic locus\.commands\.bulk is without Read, Write, DescribeConfigs for User:mute/,
       /topic locus\.events is without Write/,
       /topic locus\.dead-letters is without Write/,
       /group locus is without Read for User:mute: kafka-acls\.sh --add --allow-principal User:mute --operation Read --group locus/,

@@ -203,7 +203,7 @@ export async function town(
     await ledger?.stop();
     await Promise.all([
       producer.disconnect(),
-      admin.deleteTopics({ topics: Object.values(topics) }).catch(() => {}),
+      admin.deleteTopics({ topics: [...Object.values(topics), `${topics.commands}.bulk`] }).catch(() => {}),
       device.stop(),
       store.stop(),
       ...locks.map((lock) => lock.stop()),

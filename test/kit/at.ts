@@ -19,7 +19,7 @@ export function inMemory(...bound: readonly Bound[]): { readonly at: At; readonl
       [world, answer] = settle(actor, worlds.get(address) ?? world, evidence);
       worlds.set(address, world);
     }
-    return outward(answer, world.seq);
+    return outward(answer, world.seq, name);
   };
 
   const at = ((actor: AnyActor, id: string) =>
@@ -52,13 +52,13 @@ async function perform(
   }
 }
 
-function outward(answer: Answer, seq: number): object {
+function outward(answer: Answer, seq: number, commandId: string): object {
   switch (answer.status) {
     case 'done':
       return { status: 'done', reply: answer.reply, seq };
     case 'refused':
       return { status: 'refused', code: answer.code, ...('detail' in answer && { detail: answer.detail }), seq };
     default:
-      return { status: 'in-doubt' };
+      return { status: 'in-doubt', commandId };
   }
 }

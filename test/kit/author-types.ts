@@ -1,6 +1,7 @@
 /** What an author's actor may say, held by the compiler: every `@ts-expect-error` is a mistake that must not compile. */
 import { z } from 'zod';
 import { type At, accept, bind, defineActor, doubt, effect, type Handlers, perform, type RuntimeRefusal, refuse } from '../../src/actor.ts';
+import { connect } from '../../src/client.ts';
 
 type State = { readonly cash: number };
 type Event =
@@ -46,11 +47,12 @@ export const Till = defineActor<State, Event>()({
 
 // ── The caller ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-declare const at: At;
+const at: At = connect('http://127.0.0.1:8080');
 export async function call(): Promise<void> {
   const answer = await at(Till, 'T-17').dispense({ amount: 100 });
   if (answer.status === 'done')
     ({ amount: answer.reply.amount, partial: answer.reply.partial }) satisfies { amount: number; partial: boolean };
+  if (answer.status === 'busy' || answer.status === 'in-doubt') await at(Till, 'T-17').dispense({ amount: 100 }, answer);
   if (answer.status === 'refused') answer.code satisfies 'INSUFFICIENT_CASH' | 'CLOSED' | RuntimeRefusal;
   // @ts-expect-error an input of the wrong type
   await at(Till, 'T-17').dispense({ amount: '100' });

@@ -1,15 +1,27 @@
 /** given(Actor, events).when(command, input).gives(…): a test of an actor reads as the story it tells. */
 import { expect } from 'vitest';
-import type { Actor, Effect } from '../../src/actor.ts';
-import { type Answer, type AnyActor, begin, type Event, type Evidence, happened, type Moment, settle, take, type World } from './world.ts';
+import type { Actor, Effect, Timer } from '../../src/actor.ts';
+import {
+  type Answer,
+  type AnyActor,
+  begin,
+  due,
+  type Event,
+  type Evidence,
+  happened,
+  type Moment,
+  settle,
+  take,
+  type World,
+} from './world.ts';
 
 type OrderOf<F> = F extends Effect<infer O, infer _> ? O : never;
 type ResultOf<F> = F extends Effect<infer _, infer R> ? R : never;
 type Results<F> = { [K in keyof F]: ResultOf<F[K]> }[keyof F];
 
-/** What is left out is not judged, but for events: each answer that is expected says all of its events or none. */
+/** What is left out is not judged; an answer that is expected says all of its events, and all timers it sets, or none. */
 export type Expected<E, F, X, R> =
-  | { readonly events?: readonly E[]; readonly reply: R }
+  | { readonly events?: readonly E[]; readonly reply: R; readonly timers?: readonly Timer[] }
   | { readonly events?: readonly E[]; readonly refused: X | 'IN_DOUBT_OPEN'; readonly detail?: unknown }
   | { [K in keyof F & string]: { readonly events?: readonly E[]; readonly performs: K; readonly order?: OrderOf<F[K]> } }[keyof F & string]
   | { readonly events?: readonly E[]; readonly inDoubt: true };
@@ -18,6 +30,8 @@ export type Story<S, E, F, X, I, R> = {
   readonly when: <K extends keyof I & keyof R & string>(command: K, input: I[K], moment?: Moment) => Told<S, E, F, X, I, R, R[K]>;
   /** Evidence about the effect that is open, or its absence. */
   readonly whenOutside: (evidence: Evidence<Results<F>>) => Told<S, E, F, X, I, R, R[keyof I & keyof R]>;
+  /** The time of this timer has come, or `now` if that is later. */
+  readonly whenDue: (timer: string, moment?: Pick<Moment, 'now'>) => Told<S, E, F, X, I, R, R[keyof I & keyof R]>;
   /** Looks at the state in the middle of the story. */
   readonly state: (look: (state: S) => void) => Story<S, E, F, X, I, R>;
 };
@@ -56,6 +70,7 @@ function story<S, E, F, X, I, R>(actor: AnyActor, world: World, so: string): Sto
   return {
     when: (command, input, moment) => told(`when ${command} ${JSON.stringify(input)}`, () => take(actor, world, command, input, moment)),
     whenOutside: (evidence) => told(`when the outside says ${JSON.stringify(evidence)}`, () => settle(actor, world, evidence)),
+    whenDue: (timer, moment) => told(`when ${timer} is due`, () => due(actor, world, timer, moment)),
     state: (look) => {
       look(world.state as S);
       return story(actor, world, so);
@@ -77,5 +92,9 @@ function judged(answer: Answer, expected: object): object {
     }),
     'in-doubt': () => ({ inDoubt: true }),
   }[answer.status]();
-  return { ...words, ...('events' in expected && { events: answer.events }) };
+  return {
+    ...words,
+    ...('events' in expected && { events: answer.events }),
+    ...('timers' in expected && { timers: 'timers' in answer ? answer.timers : [] }),
+  };
 }

@@ -91,5 +91,5 @@ test('hands out an At: the same calls that a client of the fleet makes', async (
   expect(await atm.dispense({ amount: 4000, currency: 'USD' }, { commandId: 'd-1' })).toEqual({ status: 'id-reused' });
   expect(await at(CashLocation, 'ATM-2').dispense({ amount: 1, currency: 'USD' })).toMatchObject({ code: 'CURRENCY_MISMATCH' });
   says = 'nothing';
-  expect(await atm.dispense({ amount: 2000, currency: 'USD' }, { commandId: 'd-2' })).toEqual({ status: 'in-doubt' });
+  expect(await atm.dispense({ amount: 2000, currency: 'USD' }, { commandId: 'd-2' })).toEqual({ status: 'in-doubt', commandId: 'd-2' });
 });

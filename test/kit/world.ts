@@ -1,6 +1,8 @@
 /** One location's actor run on its pure functions alone, as the runtime runs it: no store, no time, no device. */
-import type { Actor, Effect, Recalled, Turn } from '../../src/actor.ts';
+import type { Actor, Effect, Recalled, Timer, Turn } from '../../src/actor.ts';
 import { shown } from '../../src/errors.ts';
+import type { Definition as Held } from '../../src/runtime/definition.ts';
+import { armedAs, NO_TIMERS, type Timers, timerId, timerOf, without, withTimers } from '../../src/runtime/timers.ts';
 
 /** Any actor, its types forgotten: what the kit reads through. */
 export type AnyActor = {
@@ -22,7 +24,7 @@ export type Evidence<R = unknown> =
 
 /** What one turn came to. */
 export type Answer =
-  | { readonly status: 'done'; readonly reply: unknown; readonly events: readonly Event[] }
+  | { readonly status: 'done'; readonly reply: unknown; readonly events: readonly Event[]; readonly timers: readonly Timer[] }
   | { readonly status: 'refused'; readonly code: string; readonly detail?: unknown; readonly events: readonly Event[] }
   | { readonly status: 'performs'; readonly effect: string; readonly order: unknown; readonly events: readonly Event[] }
   | { readonly status: 'in-doubt'; readonly events: readonly Event[] };
@@ -38,6 +40,7 @@ export type World<S = unknown> = {
   readonly open: Open | undefined;
   readonly known: ReadonlyMap<string, Known>;
   readonly records: ReadonlyMap<string, unknown>;
+  readonly timers: Timers;
 };
 export type Moment = { readonly commandId?: string; readonly now?: number; readonly recalled?: Readonly<Record<string, Recalled>> };
 
@@ -53,13 +56,13 @@ type Definition = {
 };
 type Schema = { readonly '~standard': { readonly validate: (value: unknown) => unknown } };
 type Decision =
-  | { readonly kind: 'accept'; readonly events: readonly Event[]; readonly reply: unknown }
+  | { readonly kind: 'accept'; readonly events: readonly Event[]; readonly reply: unknown; readonly timers: readonly Timer[] }
   | { readonly kind: 'refuse'; readonly code: string; readonly detail?: unknown; readonly events?: readonly Event[] }
   | { readonly kind: 'perform'; readonly events: readonly Event[]; readonly effect: string; readonly order: unknown }
   | { readonly kind: 'doubt'; readonly events: readonly Event[] };
 
 export function begin<S, E, F, X, I, R, Q>(actor: Actor<S, E, F, X, I, R, Q>, id = 'X-1', state = actor.initial(id)): World<S> {
-  return { id, state, seq: 0, events: [], open: undefined, known: new Map(), records: new Map() };
+  return { id, state, seq: 0, events: [], open: undefined, known: new Map(), records: new Map(), timers: NO_TIMERS };
 }
 
 /** Events that happened before the test begins. */
@@ -85,6 +88,14 @@ export function take(actor: AnyActor, world: World, command: string, raw: unknow
   const judged: Decision = decision.kind === 'perform' && world.open ? { kind: 'refuse', code: 'IN_DOUBT_OPEN' } : decision;
   const open = judged.kind === 'perform' ? { commandId, command, effect: judged.effect, order: judged.order } : world.open;
   return commit(actor, { ...world, open }, { commandId, command, input: JSON.stringify([command, raw]) }, judged, definition.reply);
+}
+
+/** The time of an armed timer has come, if not later. */
+export function due(actor: AnyActor, world: World, name: string, moment: Pick<Moment, 'now'> = {}): readonly [World, Answer] {
+  const armed = world.timers[name];
+  if (!armed) throw new ActorFault(`no timer ${name} is armed; there are ${Object.keys(world.timers).join(', ') || 'none'}`);
+  const now = Math.max(armed.at, moment.now ?? armed.at);
+  return take(actor, world, armed.command, armed.input, { commandId: timerId(name, armed.seq), now });
 }
 
 /** Evidence, or its absence, about the open effect. */
@@ -114,7 +125,9 @@ function commit(
   reply: Schema,
 ): readonly [World, Answer] {
   const events = decision.events ?? [];
-  const next = happened(actor, world, events);
+  const timers = timersAfter(actor, world, commandId, decision);
+  const sets = decision.kind === 'accept' && decision.timers.length > 0;
+  const next = { ...happened(actor, { ...world, seq: world.seq + (sets ? 1 : 0) }, events), timers };
   for (const [rule, holds] of Object.entries(actor.invariants ?? {}))
     if (!holds(next.state as never)) throw new ActorFault(`${command} broke the invariant "${rule}": ${JSON.stringify(next.state)}`);
   const answer = answerOf(actor, decision, command, reply);
@@ -122,10 +135,24 @@ function commit(
   return [{ ...next, known: new Map(next.known).set(commandId, { command, status, input, answer }) }, answer];
 }
 
+/** As the runtime arms them: by an event before the turn's own; a timer whose command has an answer is not armed any more. */
+function timersAfter(actor: AnyActor, world: World, commandId: string, decision: Decision): Timers {
+  const own = armedAs(world.timers, commandId) && timerOf(commandId);
+  const before = own ? without(world.timers, own.name) : world.timers;
+  if (decision.kind !== 'accept' || decision.timers.length === 0) return before;
+  const whose = { definition: actor as unknown as Held, address: `${actor.type}/${world.id}`, source: 'kit' };
+  return pure(() => withTimers(whose, before, decision.timers, world.seq + 1).timers, 'arming');
+}
+
 function answerOf(actor: AnyActor, decision: Decision, command: string, reply: Schema): Answer {
   switch (decision.kind) {
     case 'accept':
-      return { status: 'done', reply: parsed(reply, decision.reply, `reply of ${command}`), events: decision.events };
+      return {
+        status: 'done',
+        reply: parsed(reply, decision.reply, `reply of ${command}`),
+        events: decision.events,
+        timers: decision.timers,
+      };
     case 'refuse': {
       if (decision.code !== 'IN_DOUBT_OPEN' && !actor.refusals.includes(decision.code))
         throw new ActorFault(`${command} refused with ${decision.code}, which is not among the refusals of ${actor.type}`);

@@ -14,7 +14,15 @@ test('an event is CloudEvents JSON with every value as it was given, whatever le
       fc.option(text),
       fc.jsonValue(),
       (name, commandId, source, traceparent, reply, value) => {
-        const head = { address: 'till/T-1.a_b', actor: 'till', epoch: 2 ** 40, commandId, time: '2026-01-01T00:00:00.000Z', source };
+        const head = {
+          address: 'till/T-1.a_b',
+          actor: 'till',
+          version: 1,
+          epoch: 2 ** 40,
+          commandId,
+          time: '2026-01-01T00:00:00.000Z',
+          source,
+        };
         const traced = traceparent === null ? head : { ...head, traceparent };
         const tail = reply === null ? undefined : { reply, input: 'h'.repeat(43) };
         const event = JSON.parse(eventText(traced, 7, name, { value }, tail));

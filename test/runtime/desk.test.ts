@@ -1,30 +1,15 @@
 /** What callers over HTTP get of a replica: one outcome for one id, 404 that promises nothing, and nobody served after they left. */
 import { expect, it } from 'vitest';
-import { memoryNotices } from '../../infra/memory/notices.ts';
-import { memoryRegistry } from '../../infra/memory/registry.ts';
 import type { Submission } from '../../src/desk.ts';
 import { LocusError } from '../../src/errors.ts';
-import { desk } from '../../src/runtime/desk.ts';
-import { Waiters } from '../../src/runtime/waiters.ts';
-import { setup as bundle, held } from './bundle.ts';
+import { bent, setup as bundle, held } from './bundle.ts';
 import { COMMANDS } from './fleet.ts';
+import { frontOf } from './front.ts';
 
-async function setup() {
+async function setup(wrap?: Parameters<ReturnType<typeof bundle>['replica']>[1]) {
   const it = bundle();
-  const { replica } = await it.replica('a');
-  const waiters = new Waiters(it.clock, 'notify:a');
-  const notices = memoryNotices(it.disk);
-  await notices.start();
-  await waiters.start(notices);
-  const front = desk({
-    replica,
-    waiters,
-    commandsTopic: COMMANDS,
-    peers: { act: () => Promise.reject(new Error('there is one replica only')) },
-    registry: memoryRegistry(it.disk),
-    sessionMs: 1_000,
-    metrics: async () => ({ type: 'text/plain', text: '' }),
-  });
+  const { replica } = await it.replica('a', wrap);
+  const { front, waiters } = await frontOf(it, replica);
   const submit = (name: string, input: unknown, more: Partial<Submission> = {}) =>
     it.clock.run(front.submit({ address: 'till/T1', name, commandId: 'c1', input, waitMs: 10_000, ...more }));
   /** The deadline that the last command took into the log. */
@@ -33,7 +18,7 @@ async function setup() {
     const { locusdeadline } = JSON.parse(Buffer.from(record?.value ?? '').toString()) as { locusdeadline?: string };
     return locusdeadline === undefined ? undefined : Date.parse(locusdeadline);
   };
-  return { ...it, front, submit, deadline, node: replica };
+  return { ...it, front, submit, deadline, waiters, node: replica };
 }
 
 it('answers with the stored outcome, and a repeat with the same bytes and no second record', async () => {
@@ -91,6 +76,32 @@ it('takes a person to stay ten seconds when the client does not wait itself', as
   expect(await submit('pay', { amount: 5 }, { waitMs: 0 })).toEqual({ kind: 'waiting', status: 'pending' });
   expect(deadline()).toBe(fromMs + 10_000);
   expect(await outcome('T1', 'c1')).toMatchObject({ status: 'done' });
+});
+
+it('says pending once the log has the command, even when the store goes away', async () => {
+  let away = false;
+  const { submit, log } = await setup(
+    bent((store) => ({
+      recall: (address, ids) => (away ? Promise.reject(new LocusError('STORE_DOWN', 'no connection')) : store.recall(address, ids)),
+    })),
+  );
+  away = true;
+  await expect(submit('add', { amount: 5 })).rejects.toThrow('no connection');
+  expect(log.records(COMMANDS)).toEqual([]);
+  away = false;
+  const told = submit('add', { amount: 5 }, { waitMs: 3_000 });
+  away = true;
+  expect(await told).toEqual({ kind: 'waiting', status: 'pending' });
+  expect(log.records(COMMANDS)).toHaveLength(1);
+});
+
+it('lets only so many callers wait, and takes those that do not', async () => {
+  const { submit, waiters, log } = await setup();
+  for (let n = 0; n < 10_000; n++) void waiters.next('till/T1', `w-${n}`, 60_000);
+  await expect(submit('add', { amount: 5 })).rejects.toMatchObject({ code: 'BUSY' });
+  expect(log.records(COMMANDS)).toEqual([]);
+  expect(await submit('add', { amount: 5 }, { waitMs: 0 })).toEqual({ kind: 'waiting', status: 'pending' });
+  expect(log.records(COMMANDS)).toHaveLength(1);
 });
 
 it('leaves the deadline to the client that gives one, and sets none where nobody is present', async () => {

@@ -18,6 +18,7 @@ import type { Limits, Meters } from '../../src/runtime/site.ts';
 import { TestClock } from './test-clock.ts';
 
 export const COMMANDS = 'commands';
+export const BULK = 'commands.bulk';
 export const EVENTS = 'events';
 export const LETTERS = 'letters';
 const GROUP = 'locus';
@@ -58,10 +59,10 @@ export function fleet(
   const random = seeded(options.seed ?? 1);
   const disk = memoryDisk(clock);
   const locks = memoryLocks(clock, 3);
-  const log = memoryLog({ topics: [COMMANDS, EVENTS, LETTERS], partitions: options.partitions ?? 3, clock });
+  const log = memoryLog({ topics: [COMMANDS, BULK, EVENTS, LETTERS], partitions: options.partitions ?? 3, clock });
   const nodes: Node[] = [];
 
-  async function replica(replicaId: string, wrap: (store: StateStore) => StateStore = (store) => store): Promise<Node> {
+  async function replica(replicaId: string, wrap: (store: StateStore) => StateStore = (store) => store, its = bound): Promise<Node> {
     const counts: Counts = { fenced: 0, redelivered: 0, recovered: 0, withoutLease: 0, open: 0, inDoubt: 0, letters: [], turns: [] };
     const life = { over: false };
     const store = wrap(mortal(life, memoryStateStore(disk, { random })));
@@ -78,18 +79,28 @@ export function fleet(
       registry: mortal(life, memoryRegistry(disk)),
       notices: mortal(life, memoryNotices(disk)),
       writer: mortal(life, log.writer({ eventsTopic: EVENTS, deadLettersTopic: LETTERS })),
-      definitions: definitions([bound]),
+      definitions: definitions([its]),
       limits: { ...limits, ...options.limits },
       replicaId,
       url: `http://${replicaId}`,
       group: GROUP,
       source: 'test',
-      lanes: new Map([[COMMANDS, 'customer']]),
+      lanes: new Map([
+        [COMMANDS, 'customer'],
+        [BULK, 'bulk'],
+      ]),
       leaseTtlMs: 1_000,
       sessionMs,
       partitions: options.partitions ?? 3,
       commandLog: ({ mayJoin, fatal }) => {
-        member = log.commandLog({ groupId: GROUP, replicaId, topics: [COMMANDS], sessionTimeoutMs: sessionMs, mayJoin, onFatal: fatal });
+        member = log.commandLog({
+          groupId: GROUP,
+          replicaId,
+          topics: [COMMANDS, BULK],
+          sessionTimeoutMs: sessionMs,
+          mayJoin,
+          onFatal: fatal,
+        });
         return member;
       },
       fatal: () => {},
@@ -134,6 +145,11 @@ export function fleet(
     log.produce(COMMANDS, record(id, name, input, commandId, more));
     return commandId;
   };
+  /** The same in the bulk lane. */
+  const sendBulk = (id: string, name: string, input: unknown, commandId = `b-${++sent}`) => {
+    log.produce(BULK, record(id, name, input, commandId));
+    return commandId;
+  };
   const entry = async (id: string, commandId: string): Promise<Entry | undefined> => (await memoryView(id, commandId))?.entry;
   const view = memoryStateStore(disk, { random });
   const ready = view.start();
@@ -162,10 +178,10 @@ export function fleet(
   const stop = async () => {
     await clock.run(Promise.all(nodes.map((node) => node.replica.drain())));
   };
-  /** The offset committed for a partition of the commands topic. */
-  const committed = (partition = 0) => log.committed(GROUP, { topic: COMMANDS, partition });
+  /** The offset committed for a partition, of the commands topic unless told. */
+  const committed = (partition = 0, topic = COMMANDS) => log.committed(GROUP, { topic, partition });
   const until = clock.until.bind(clock);
-  return { replica, record, send, entry, outcome, events, committed, view, log, disk, locks, clock, until, stop, group: GROUP };
+  return { replica, record, send, sendBulk, entry, outcome, events, committed, view, log, disk, locks, clock, until, stop, group: GROUP };
 }
 
 /** The same numbers for the same seed: a test that fails fails again. */

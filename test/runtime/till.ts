@@ -12,6 +12,7 @@ import {
   type Fenced,
   perform,
   refuse,
+  type Timer,
 } from '../../src/actor.ts';
 
 type Paid = { readonly amount: number };
@@ -83,6 +84,17 @@ export const Till = defineActor<State, Event>()({
         }
         return accept([], { cash: state.cash });
       },
+    },
+    later: {
+      input: z.strictObject({ timers: z.array(z.unknown()) }),
+      reply: cash,
+      decide: (state, input) => accept([], { cash: state.cash }, input.timers as Timer[]),
+    },
+    note: {
+      lane: 'bulk',
+      input: z.strictObject({}),
+      reply: z.strictObject({ now: z.int() }),
+      decide: (_state, _input, turn) => accept([], { now: turn.now }),
     },
     overdraw: { input: z.strictObject({}), reply: cash, decide: () => accept([{ type: 'Added', amount: -1_000_000 }], { cash: 0 }) },
   },

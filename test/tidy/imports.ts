@@ -77,6 +77,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   libsql: ['infra/embedded/'],
   fastify: ['infra/http/'],
   undici: ['infra/device/'],
+  '@fastify/rate-limit': ['infra/http/'],
   zod: ['actors/', 'src/message/', 'src/config.ts'],
   canonicalize: ['src/message/'],
   commander: ['src/cli.ts', 'src/cli/'],
