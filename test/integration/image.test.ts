@@ -111,9 +111,14 @@ describe('the image', () => {
     expect(listed.split('\n').filter((path) => strangers.test(path))).toEqual([]);
   });
 
-  it('without a configuration it ends at once and names what is missing', async () => {
-    const { gone, said } = start({}, JSON.parse(last(stages().at(-1) as Stage, 'CMD') ?? ''));
+  it('with half a configuration it ends at once and names what is missing', async () => {
+    const { gone, said } = start({ REDIS_URL: 'redis://store:6379' }, JSON.parse(last(stages().at(-1) as Stage, 'CMD') ?? ''));
     expect([await gone, said()]).toEqual([78, expect.stringContaining('KAFKA_BROKERS')]);
+  });
+
+  it('without any it would serve alone, and ends at once where it has no folder to write to', async () => {
+    const { gone, said } = start({ DATA_DIR: '/dev/null/data' }, JSON.parse(last(stages().at(-1) as Stage, 'CMD') ?? ''));
+    expect([await gone, said()]).toEqual([78, expect.stringContaining('DATA_DIR does not do: /dev/null/data')]);
   });
 
   it('serves what the manifests ask for, and leaves in order', async () => {
