@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { type AclEntry, AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } from 'kafkajs';
+import { vi } from 'vitest';
 import { freePort } from '../../infra/dev/free-port.ts';
 import { type KafkaServer, startKafkaServer } from '../../infra/dev/kafka-server.ts';
 import { type RedisServer, startRedisServer } from '../../infra/dev/redis-server.ts';
@@ -71,8 +72,18 @@ export async function secureKafka(dir: string, { cert, key }: Certificates, user
   ];
   const format = ['256', '512'].flatMap((bits) => ['--add-scram', `SCRAM-SHA-${bits}=[name=locus,password=${users.locus}]`]);
   const server = await startKafkaServer({ dir, more: { listeners: [`SASL_SSL://127.0.0.1:${port}`], settings, format } });
-  const admin = new Kafka({ clientId: 'operator', brokers: [server.brokers], logLevel: logLevel.NOTHING }).admin();
-  await admin.connect();
+  const admin = await vi.waitFor(async () => {
+    // A broker that has just begun may close what it accepted; the client that it met then is of no more use.
+    const it = new Kafka({ clientId: 'operator', brokers: [server.brokers], logLevel: logLevel.NOTHING }).admin();
+    try {
+      await it.connect();
+      await it.describeAcls(ANY);
+      return it;
+    } catch (error) {
+      await it.disconnect().catch(() => {});
+      throw error;
+    }
+  }, 20_000);
   return {
     server,
     brokers: `127.0.0.1:${port}`,
@@ -94,6 +105,12 @@ export async function secureKafka(dir: string, { cert, key }: Certificates, user
   };
 }
 
+const ANY = {
+  resourceType: AclResourceTypes.ANY,
+  resourcePatternType: ResourcePatternTypes.ANY,
+  operation: AclOperationTypes.ANY,
+  permissionType: AclPermissionTypes.ANY,
+};
 const OPERATIONS: Readonly<Record<string, AclOperationTypes>> = {
   Read: AclOperationTypes.READ,
   Write: AclOperationTypes.WRITE,
