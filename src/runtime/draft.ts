@@ -12,6 +12,8 @@ import {
   type Intent,
   type Parked,
   type Paused,
+  recordOf,
+  recordText,
   stateText,
 } from './ground.ts';
 import { isOwnEvent } from './history.ts';
@@ -133,7 +135,7 @@ export class Draft {
       this.state = definition.evolve(this.state, event);
       this.#stateChanged = true;
       for (const record of definition.records?.of(event) ?? [])
-        this.#records.push({ commandId: record.commandId, text: JSON.stringify({ t: this.nowMs, v: record.value }) });
+        this.#records.push({ commandId: record.commandId, text: recordText(this.nowMs, record.value) });
       const { type, ...data } = event;
       named.push({ type, data });
     }
@@ -178,8 +180,7 @@ export class Draft {
     let known = found.get(commandId) ?? NOTHING;
     for (const entry of this.#entries)
       if (entry.commandId === commandId) known = { ...known, command: entryParts(entry.text).facts.c, status: entry.status };
-    for (const record of this.#records)
-      if (record.commandId === commandId) known = { ...known, record: (JSON.parse(record.text) as { v: unknown }).v };
+    for (const record of this.#records) if (record.commandId === commandId) known = { ...known, record: recordOf(record.text) };
     return known;
   }
   /**

@@ -65,22 +65,27 @@ export const held = (ground: Ground): string | undefined => {
  * The state in a header, brought to the actor's present version, or why it cannot be: a later version wrote it, or `migrate`
  * throws. Such a location is held as it is until a program that can read it owns it.
  */
-export function stateOf(definition: Definition, id: string, header: Header): { readonly state: unknown } | { readonly why: string } {
+export function stateOf(
+  definition: Definition,
+  id: string,
+  header: Header,
+): ({ readonly state: unknown } | { readonly why: string }) & { readonly writtenBy: number } {
   const { type, version } = definition;
-  if (header.state === undefined) return { state: definition.initial(id) };
+  // What was never written is as the first version had it.
+  if (header.state === undefined) return { state: definition.initial(id), writtenBy: 1 };
   const stored = JSON.parse(header.state) as { readonly v: number; readonly s: unknown };
-  if (stored.v > version) return { why: `its state was written by version ${stored.v} of ${type}, this program has version ${version}` };
+  const writtenBy = stored.v;
+  if (writtenBy > version)
+    return { writtenBy, why: `its state was written by version ${stored.v} of ${type}, this program has version ${version}` };
   let state = stored.s;
   for (let from = stored.v; from < version; from++)
     try {
       state = definition.migrate?.[from]?.(state) ?? state;
     } catch (error) {
-      return { why: `its state cannot be brought from version ${from} of ${type} to ${from + 1}: ${why(error)}` };
+      return { writtenBy, why: `its state cannot be brought from version ${from} of ${type} to ${from + 1}: ${why(error)}` };
     }
-  return { state };
+  return { state, writtenBy };
 }
-/** The version of the actor that wrote the state; what was never written is as the first one had it. */
-const writtenBy = (header: Header): number => (header.state === undefined ? 1 : (JSON.parse(header.state) as { readonly v: number }).v);
 
 export const stateText = (definition: Definition, state: unknown): string => JSON.stringify({ v: definition.version, s: state });
 
@@ -94,8 +99,8 @@ export function groundOf(definition: Definition, id: string, located: Located): 
   const paused = parse<Paused>(header.paused);
   const read = stateOf(definition, id, header);
   return {
-    ...('why' in read ? { state: undefined, unreadable: read.why } : read),
-    version: writtenBy(header),
+    ...('why' in read ? { state: undefined, unreadable: read.why } : { state: read.state }),
+    version: read.writtenBy,
     seq,
     ...(intent === undefined ? {} : { intent }),
     ...(parked === undefined ? {} : { parked }),
@@ -125,3 +130,6 @@ export function entryParts(text: string): { readonly facts: EntryFacts; readonly
   const cut = text.indexOf('\n');
   return { facts: JSON.parse(cut < 0 ? text : text.slice(0, cut)) as EntryFacts, outcome: cut < 0 ? '' : text.slice(cut + 1) };
 }
+/** A record: when it was made, by which its age is judged, and what an actor keeps there. */
+export const recordText = (t: number, v: unknown): string => JSON.stringify({ t, v });
+export const recordOf = (text: string): unknown => (JSON.parse(text) as { readonly v: unknown }).v;

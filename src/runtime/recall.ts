@@ -3,7 +3,7 @@ import type { Recalled } from '../actor.ts';
 import type { Command } from '../message/envelope.ts';
 import { checkInput } from './definition.ts';
 import type { Found } from './draft.ts';
-import { entryParts } from './ground.ts';
+import { entryParts, recordOf } from './ground.ts';
 import type { Live } from './live.ts';
 import type { Waiting } from './mailbox.ts';
 import type { Site } from './site.ts';
@@ -59,4 +59,3 @@ function recalledOf(known: {
     ...(known.record === undefined ? {} : { record: recordOf(known.record) }),
   };
 }
-export const recordOf = (text: string): unknown => (JSON.parse(text) as { readonly v: unknown }).v;

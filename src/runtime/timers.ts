@@ -24,6 +24,8 @@ const TIME_MAX_MS = 8.64e15;
 export const timerId = (name: string, seq: number): string => `~timer/${name}/${seq}`;
 /** The timer that a commandId speaks of, if it is one of a timer. */
 export function timerOf(commandId: string): { readonly name: string; readonly seq: number } | undefined {
+  // Asked several times of every command, and hardly ever of a timer's.
+  if (!commandId.startsWith('~')) return undefined;
   const [, name, seq] = ID.exec(commandId) ?? [];
   return name === undefined ? undefined : { name, seq: Number(seq) };
 }
