@@ -91,9 +91,10 @@ async function start(config: Config, watch: Telemetry, fatal: (why: string) => v
   });
   // The admin port first: a start that hangs can be looked at.
   const admin = await startAdmin({ host: config.adminHost, port: config.adminPort, token: config.adminToken, desk: front, log });
+  // And the public one before the replica is ready: whoever is told so comes at once. A port that is taken is told before partitions are.
+  const http = await startHttp({ host: config.httpHost, port: config.httpPort, rateMax: config.httpRateMax, desk: front, log });
   await replica.start();
   await waiters.start(notices);
-  const http = await startHttp({ host: config.httpHost, port: config.httpPort, rateMax: config.httpRateMax, desk: front, log });
   log.info({ http: http.url, admin: admin.url, partitions, group: config.kafkaGroupId }, 'serving');
   // It shows how to use a cash machine: whoever brings actors of their own knows better.
   if (config.embedded && given === undefined)

@@ -63,7 +63,9 @@ const WAITING_MAX = 10_000;
 
 async function submit(it: DeskOptions, submission: Submission): Promise<Told> {
   const { site } = it.replica;
-  if (it.replica.state === 'draining' || it.replica.state === 'stopped') throw new LocusError('DRAINING', 'this replica is leaving');
+  const { state } = it.replica;
+  if (state === 'starting') throw new LocusError('BUSY', 'this replica is still starting');
+  if (state === 'draining' || state === 'stopped') throw new LocusError('DRAINING', 'this replica is leaving');
   const checked = check(it, submission);
   if (checked.length > 0) return { kind: 'invalid', faults: checked };
   if (submission.waitMs > 0 && it.waiters.size >= WAITING_MAX)

@@ -1,6 +1,8 @@
 /** The program as a stranger starts it, with nothing configured: killed, started again, and started twice. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -56,7 +58,7 @@ async function setup() {
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Line);
-  return { dir, serve, ask, journal };
+  return { dir, http, serve, ask, journal };
 }
 const LOAD = '{"currency":"USD","cassettes":[{"denomination":2000,"count":5000}]}';
 const DISPENSE = '{"amount":6000,"currency":"USD"}';
@@ -165,5 +167,18 @@ describe('locus serve with nothing configured', () => {
     const second = await serve({ COMMANDS_PARTITIONS: '24' });
     expect(await second.gone).toBe(78);
     expect(second.out()).toContain('the store was filled with 12: locations would move to other partitions');
+  });
+
+  test('opens its public port before it takes anything up: whoever hears that it is ready finds it, and a port that is taken is told first', {
+    timeout: SLOW,
+  }, async () => {
+    const { http, serve } = await setup();
+    const squatter = createServer().listen(http, '127.0.0.1');
+    ends.push(async () => squatter.close());
+    await once(squatter, 'listening');
+    const second = await serve();
+    expect(await second.gone).toBe(1);
+    expect(second.out()).toContain('EADDRINUSE');
+    expect(second.out()).not.toContain('"msg":"assigned"');
   });
 });
