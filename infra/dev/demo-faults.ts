@@ -1,5 +1,5 @@
 /** What the demo does to a fleet under full load: one replica is stopped, another is killed with cash on its way and comes back. */
-import { allSettled, books, pause, type Show, STILL_MS, showProgress, tell } from './demo-stage.ts';
+import { allSettled, type Booked, books, pause, type Show, STILL_MS, showProgress, tell } from './demo-stage.ts';
 import { lastWords, metric, type Running, startReplica } from './processes.ts';
 
 const COMMANDS = 21_000;
@@ -8,7 +8,7 @@ const OPEN_INTENTS = 20;
 /** More is sent while fewer than this wait and a replica is still to be taken away. */
 const BACKLOG_MIN = 6_000;
 
-export async function breakOff(show: Show): Promise<number> {
+export async function breakOff(show: Show): Promise<Booked> {
   const end = showProgress(show);
   try {
     show.watch.expect(await show.load.fill());

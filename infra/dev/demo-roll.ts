@@ -1,5 +1,5 @@
 /** What a rollout does to a fleet under load: each replica in turn is told to stop, watched until it has left, and replaced under its own name. */
-import { allSettled, books, pause, type Show, STILL_MS, showProgress, tell } from './demo-stage.ts';
+import { allSettled, type Booked, books, pause, type Show, STILL_MS, showProgress, tell } from './demo-stage.ts';
 import { lastWords, type Running, startReplica } from './processes.ts';
 
 /** As a StatefulSet names its pods; it replaces the last one first. */
@@ -13,7 +13,7 @@ const KEEPS_UP = 100;
 const LOOK_MS = 10;
 const TAKE_OVER_MS = 2_000;
 
-export async function roll(show: Show): Promise<number> {
+export async function roll(show: Show): Promise<Booked> {
   const end = showProgress(show);
   try {
     show.watch.expect(await show.load.fill());

@@ -16,7 +16,12 @@ const TICK_MS = 50;
 /** With --json standard output holds the books and nothing else. */
 const isJson = process.argv.includes('--json');
 export const say = (line: string) => (isJson ? process.stderr : process.stdout).write(`${line}\n`);
-export const tell = (what: string) => say(`→ ${new Date().toISOString().slice(11, 23)} ${what}`);
+/** What was told, for whoever draws a picture of it. */
+export const said: { readonly atMs: number; readonly what: string }[] = [];
+export function tell(what: string): void {
+  said.push({ atMs: Date.now(), what });
+  say(`→ ${new Date().toISOString().slice(11, 23)} ${what}`);
+}
 export const pause = (ms = TICK_MS) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 export type Show = {
@@ -106,8 +111,9 @@ function progress({ load, watch, replicas }: Show): void {
   say([...parts, `open intents ${watch.open()}`, `waiting ${watch.missing().length}`, `replicas ${names}`].join('  '));
 }
 
-/** In a process of their own: they share nothing with what they check. `more`: what else they are to look at. */
-export async function books(show: Show, more: readonly string[] = []): Promise<number> {
+export type Booked = { readonly code: number; readonly text: string };
+/** In a process of their own: they share nothing with what they check. `more`: what else they are to look at. Answers what they said as well. */
+export async function books(show: Show, more: readonly string[] = []): Promise<Booked> {
   progress(show);
   for (const replica of show.replicas.values()) show.redelivered += await metric(replica, 'locus_redelivered_total');
   const { env, gateway, load, redelivered } = show;
@@ -125,7 +131,12 @@ export async function books(show: Show, more: readonly string[] = []): Promise<n
   const asked = ['--brokers', env.KAFKA_BROKERS, ...topics, '--journal', gateway.journal, '--redelivered', String(redelivered)];
   const args = [...asked, ...(isJson ? ['--json'] : []), ...more];
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [program, ...(args as string[])], { stdio: 'inherit' });
-    child.once('exit', (code) => resolve(code ?? 1));
+    const child = spawn(process.execPath, [program, ...(args as string[])], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (some: string) => {
+      text += some;
+      process.stdout.write(some);
+    });
+    child.once('close', (code) => resolve({ code: code ?? 1, text }));
   });
 }
