@@ -19,10 +19,4 @@ describe('the counter of the README', () => {
       .when('count', { by: 3 })
       .gives({ refused: 'FULL', detail: { left: 2 } });
   });
-
-  it('is tested in the README with a line that stands here', () => {
-    const line = "given(Counter, [{ type: 'Counted', by: 8 }]).when('count', { by: 3 }).gives({ refused: 'FULL', detail: { left: 2 } });";
-    expect(read('../../README.md')).toContain(line);
-    expect(read('./counter.test.ts')).toContain(line);
-  });
 });
