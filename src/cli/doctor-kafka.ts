@@ -73,9 +73,9 @@ const isRefusal = (error: unknown): boolean => error instanceof LocusError && er
 /** A client goes on to the names that the cluster tells it, whatever name it came by. */
 async function advertised(brokers: readonly Place[], listeners: readonly Listener[], by: By): Promise<readonly Finding[]> {
   const known = new Set(listeners.map(nameOf));
-  const [first] = listeners;
   const others = brokers.filter((broker) => !known.has(nameOf(broker)));
-  const all = await Promise.all(others.map((broker) => looked({ ...broker, ...(first?.tls ? { tls: first.tls } : {}) }, by)));
+  const as = listeners.slice(0, 1);
+  const all = await Promise.all(as.flatMap((first) => others.map((broker) => looked({ ...first, ...broker }, by))));
   return all
     .flat()
     .map((it) =>

@@ -1,7 +1,7 @@
 /** `locus doctor`: looks at everything that a replica will need, from names to clocks, and says of each what is wrong and what to do. */
 import { type Fault, LocusError, sentence } from '../errors.ts';
 import { type KafkaInstruments, type KafkaPatient, kafkaFindings } from './doctor-kafka.ts';
-import { type LinkInstruments, listenerIn, nameOf, reached } from './doctor-links.ts';
+import { type LinkInstruments, listenerIn, reached, targetOf } from './doctor-links.ts';
 import { clock, type Finding, met, ok, type Skew, wrong } from './findings.ts';
 import { placeIn } from './reach.ts';
 
@@ -35,10 +35,9 @@ export type Patient = KafkaPatient & {
 
 export async function examine(it: Patient, by: Instruments): Promise<readonly Finding[]> {
   const named = (variable: string) => it.origins[variable] ?? variable;
-  const kafkaTls = { address: named('KAFKA_BROKERS'), ca: named('KAFKA_SSL_CA'), trusted: it.kafkaSslCa };
-  const brokers = it.kafkaBrokers.map((text) => ({ ...placeIn(text), ...(it.kafkaSsl ? { tls: kafkaTls } : {}) }));
-  const redis = (url: string, variable: string) =>
-    listenerIn(url, { address: named(variable), ca: named('REDIS_SSL_CA'), trusted: it.redisSslCa });
+  const kafkaTls = it.kafkaSsl ? { tls: { ca: named('KAFKA_SSL_CA'), trusted: it.kafkaSslCa } } : {};
+  const brokers = it.kafkaBrokers.map((text) => ({ ...placeIn(text), address: named('KAFKA_BROKERS'), ...kafkaTls }));
+  const redis = (url: string, variable: string) => listenerIn(url, named(variable), { ca: named('REDIS_SSL_CA'), trusted: it.redisSslCa });
   /** Of the commands topic, and what the store was filled from. */
   let topic: number | undefined;
   let filled: number | undefined;
@@ -72,13 +71,11 @@ function layout({ commandsTopic }: Patient, topic: number | undefined, filled: n
 /** A line of its own for the user, where the URL names one. */
 function user(url: string): readonly Finding[] {
   const { username, password } = new URL(url);
-  return username === '' && password === ''
-    ? []
-    : [ok('auth', nameOf(listenerIn(url, NO_TLS)), `user ${decodeURIComponent(username) || 'default'}`)];
+  return username === '' && password === '' ? [] : [ok('auth', targetOf(url), `user ${decodeURIComponent(username) || 'default'}`)];
 }
 
 async function store({ redisUrl }: Patient, by: Instruments): Promise<{ findings: readonly Finding[]; partitions?: number | undefined }> {
-  const target = nameOf(listenerIn(redisUrl, NO_TLS));
+  const target = targetOf(redisUrl);
   try {
     const { lacking, faults, skew, partitions } = await by.store();
     const durable = ok('redis', target, 'the state store answers, and is as durable as DURABILITY asks');
@@ -91,7 +88,7 @@ async function store({ redisUrl }: Patient, by: Instruments): Promise<{ findings
 }
 
 async function lock(url: string, by: Instruments): Promise<readonly Finding[]> {
-  const target = nameOf(listenerIn(url, NO_TLS));
+  const target = targetOf(url);
   try {
     const { lacking } = await by.lock(url);
     return [...user(url), ...rights(target, lacking), ok('lock', target, 'answers')];
@@ -99,7 +96,6 @@ async function lock(url: string, by: Instruments): Promise<readonly Finding[]> {
     return met(entry(error, 'lock'), target, error);
   }
 }
-const NO_TLS = { address: '', ca: '', trusted: undefined };
 const rights = (target: string, lacking: readonly Fault[]): readonly Finding[] =>
   lacking.length === 0
     ? [ok('acl', target, 'all rights of a replica are there')]
@@ -108,7 +104,7 @@ const rights = (target: string, lacking: readonly Fault[]): readonly Finding[] =
 const entry = (error: unknown, other: string): string => (error instanceof LocusError && error.code === 'LINK_REFUSED' ? 'auth' : other);
 
 export const device = (url: string, by: LinkInstruments & Pick<Instruments, 'device'>): Promise<readonly Finding[]> =>
-  reached([listenerIn(url, { address: 'DEVICE_URL', ca: 'NODE_EXTRA_CA_CERTS', trusted: undefined })], by, async () => {
+  reached([listenerIn(url, 'DEVICE_URL', { ca: 'NODE_EXTRA_CA_CERTS', trusted: undefined })], by, async () => {
     try {
       return [ok('device', url, await by.device())];
     } catch (error) {
