@@ -7,9 +7,12 @@ import { Command, CommanderError, Option } from 'commander';
 import { actions, onParked } from './cli/act.ts';
 import { location, locations, parkedAll, parkedOne, partitions, send } from './cli/ask.ts';
 import { EXIT, Failure } from './cli/client.ts';
-import { examine, examineAlone, type Instruments, report } from './cli/doctor.ts';
-import { kafkaCommands, type Reach } from './cli/kafka.ts';
-import { connect, folder, type Place, resolve } from './cli/reach.ts';
+import { examine, type Instruments } from './cli/doctor.ts';
+import { examineAlone } from './cli/doctor-alone.ts';
+import { showEvents } from './cli/events.ts';
+import { report } from './cli/findings.ts';
+import { deadLetters } from './cli/letters.ts';
+import { connect, folder, free, handshake, holder, type Place, resolve, room } from './cli/reach.ts';
 import {
   admin,
   type Common,
@@ -116,25 +119,13 @@ const refusedPartitions = () =>
 /** What these commands have to say they say themselves. */
 const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-const kafka: Reach = {
-  async reader(config) {
-    const [{ kafkaOf }, { readTopic }] = await Promise.all([import('./main.ts'), import('../infra/kafka/reading.ts')]);
-    const group = `${config.kafkaGroupId}-cli-${systemRandom.hex(8)}`;
-    return (it) => readTopic(kafkaOf(config, quiet), { ...it, group });
-  },
-  async writer(config) {
-    const [{ kafkaOf }, { kafkaWriter }] = await Promise.all([import('./main.ts'), import('../infra/kafka/producer.ts')]);
-    return kafkaWriter({ ...kafkaOf(config, quiet), eventsTopic: config.eventsTopic, deadLettersTopic: config.deadLettersTopic });
-  },
-};
-
 const doctor = () =>
   command('doctor', 'look at all that a replica needs, with the configuration of one, and say what is wrong and what to do')
     .addOption(output())
     .action(async ({ output: format }: Common) => {
       const config = readConfig(env);
       const findings = config.embedded
-        ? examineAlone(config, { ...(await outside(config)), folder })
+        ? examineAlone(config, { ...(await outside(config)), folder, room, holder, free })
         : examine(config, await instruments(config));
       return say(findings.then((it) => report(it, format)));
     });
@@ -144,6 +135,7 @@ async function outside({ deviceUrl, probeTimeoutMs: timeoutMs }: Config) {
   return {
     resolve,
     connect: (place: Place) => connect(place, systemClock),
+    handshake: (place: Place, ca: string | undefined) => handshake(place, ca, systemClock),
     async device() {
       const { open } = gatewayHandlers({ url: deviceUrl ?? '', clock: systemClock, log: quiet, timeoutMs });
       // A probe of nothing, under the lowest fence there is: it moves no cash and raises nothing.
@@ -154,19 +146,26 @@ async function outside({ deviceUrl, probeTimeoutMs: timeoutMs }: Config) {
 }
 
 async function instruments(config: FleetConfig): Promise<Instruments> {
-  const [{ kafkaOf, redisOf }, { kafkaFacts, appendClock }, { redisFacts }] = await Promise.all([
+  const [{ kafkaOf, redisOf }, { kafkaFacts, kafkaLogin, appendClock }, { checkRights }, { redisFacts }] = await Promise.all([
     import('./main.ts'),
     import('../infra/kafka/checkup.ts'),
+    import('../infra/kafka/rights.ts'),
     import('../infra/redis/checkup.ts'),
   ]);
-  const { commandsTopic, bulkTopic, eventsTopic, deadLettersTopic, redisUrl, durability } = config;
-  const common = { clock: systemClock, random: systemRandom, log: quiet, ...redisOf(config) };
+  const { commandsTopic, bulkTopic, eventsTopic, deadLettersTopic, redisUrl, durability, kafkaGroupId: groupId } = config;
+  const kafka = kafkaOf(config, quiet);
+  const redis = { clock: systemClock, random: systemRandom, log: quiet, ...redisOf(config) };
+  const lanes = [commandsTopic, bulkTopic];
   return {
     ...(await outside(config)),
-    kafka: () => kafkaFacts(kafkaOf(config, quiet), [commandsTopic, bulkTopic, eventsTopic, deadLettersTopic]),
-    kafkaClock: () => appendClock(kafkaOf(config, quiet), `${commandsTopic}.doctor-${systemRandom.hex(8)}`),
-    store: () => redisFacts({ ...common, url: redisUrl }, { policy: durability === 'relaxed' ? 'relaxed' : 'durable' }),
-    lock: (url) => redisFacts({ ...common, url, variable: 'LOCK_REDIS_URLS' }),
+    kafka: {
+      login: () => kafkaLogin(kafka),
+      rights: () => checkRights({ ...kafka, groupId, commands: lanes, events: eventsTopic, deadLetters: deadLettersTopic }),
+      facts: () => kafkaFacts(kafka, [...lanes, eventsTopic, deadLettersTopic]),
+      clock: () => appendClock(kafka, `${commandsTopic}.doctor-${systemRandom.hex(8)}`),
+    },
+    store: () => redisFacts({ ...redis, url: redisUrl }, { policy: durability === 'relaxed' ? 'relaxed' : 'durable' }),
+    lock: (url) => redisFacts({ ...redis, url, variable: 'LOCK_REDIS_URLS' }),
   };
 }
 
@@ -227,14 +226,15 @@ async function runDevice(options: DeviceOptions): Promise<void> {
 /** A process of its own, as it starts and ends many. */
 const demo = () =>
   command('demo', 'start everything on this machine, kill replicas under load, and check the books')
-    .allowUnknownOption()
-    .argument('[options...]', 'handed on')
+    .option('--roll', 'replace three replicas one after the other instead, as a rollout does')
     .addOption(output())
     .action(
-      (words: readonly string[], { output: format }: Common) =>
+      ({ roll, output: format }: Common & { roll?: boolean }) =>
         new Promise<void>((resolve) => {
           const program = fileURLToPath(new URL('../infra/dev/demo.js', import.meta.url));
-          const child = spawn(process.execPath, [program, ...words, ...(format === 'json' ? ['--json'] : [])], { stdio: 'inherit' });
+          const child = spawn(process.execPath, [program, ...(roll ? ['--roll'] : []), ...(format === 'json' ? ['--json'] : [])], {
+            stdio: 'inherit',
+          });
           // A terminal's Ctrl-C reaches the child as well; it cleans up and this process waits for it.
           for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => child.kill(signal));
           child.on('exit', (code) => {
@@ -275,7 +275,8 @@ for (const it of [
   parked(),
   refusedPartitions(),
   ...actions(),
-  ...kafkaCommands(kafka),
+  showEvents(),
+  deadLetters(),
   doctor(),
   device(),
   demo(),

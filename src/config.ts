@@ -29,14 +29,7 @@ export type FleetConfig = Settings & { readonly embedded: false; readonly device
 export type EmbeddedConfig = Settings & { readonly embedded: true };
 export type Config = FleetConfig | EmbeddedConfig;
 
-/** How Kafka is reached, and the topics: for commands that need no more. */
-export type KafkaConfig = Pick<FleetConfig, Extract<keyof FleetConfig, `kafka${string}` | `${string}Topic` | 'origins'>>;
-export function readKafkaConfig(env: Environment, machine?: Machine): KafkaConfig {
-  const config = readConfig(env, machine, /^KAFKA_|_TOPIC$/);
-  if (!config.embedded) return config;
-  const it = configFault('KAFKA_BROKERS', 'not set', 'must be set: an embedded program keeps this in a file that it alone may read');
-  throw new LocusError('CONFIG_INVALID', sentence(it), { faults: [it] });
-}
+/** For commands that need no more. */
 export const readAdminToken = (env: Environment, machine?: Machine): string | undefined =>
   readConfig(env, machine, /^ADMIN_TOKEN(_FILE)?$/).adminToken;
 

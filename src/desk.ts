@@ -51,6 +51,51 @@ export type Catalogued = {
   readonly refusals: readonly string[];
 };
 
+/** Events with a higher seq, looked for from an offset of the location's partition on (none: its beginning), at most `limit`. */
+export type EventsAsked = { readonly afterSeq: number; readonly from: number | undefined; readonly limit: number };
+/** `events`: CloudEvents as published · `strange`: offsets at which no event lies · `next`: where to go on; `more`: something lies there now. */
+export type EventsFound = {
+  readonly topic: string;
+  readonly events: readonly unknown[];
+  readonly strange: readonly number[];
+  readonly next: number;
+  readonly more: boolean;
+};
+
+/** Where it lies on the topic of dead letters; in text `partition:offset`. */
+export type LetterId = { readonly partition: number; readonly offset: number };
+export type DeadLetter = {
+  readonly id: string;
+  readonly reason: string;
+  readonly error: string;
+  readonly attempts: string;
+  /** Where it came from. */
+  readonly topic: string;
+  readonly partition: string;
+  readonly offset: string;
+  readonly key: string | null;
+  /** When it was first appended, and when it was set aside, as far as its headers tell. */
+  readonly appended: string;
+  readonly failed: string;
+  /** When the topic of dead letters took it. */
+  readonly at: string;
+};
+export type WholeLetter = DeadLetter & { readonly headers: Readonly<Record<string, string>>; readonly value: string | null };
+export type LettersAsked = {
+  readonly from: LetterId;
+  readonly limit: number;
+  readonly where: Partial<Pick<DeadLetter, 'reason' | 'key' | 'topic'>>;
+};
+/** `next`: the id to go on from; without one there are no more. */
+export type LettersFound = { readonly topic: string; readonly letters: readonly DeadLetter[]; readonly next?: string };
+export type Replaying = {
+  readonly because: string;
+  /** The operator states that what is STALE never ran. */
+  readonly neverRan: boolean;
+  /** Only say whether it would be sent. */
+  readonly dryRun: boolean;
+};
+
 export type Desk = {
   /** The actors that run here. */
   catalogue(): readonly Catalogued[];
@@ -66,6 +111,11 @@ export type Desk = {
   locations(filter: { readonly stuck: boolean; readonly limit: number }): readonly unknown[];
   location(address: Address): Promise<unknown>;
   parked(): Promise<readonly unknown[]>;
+  /** Rejects with LOG_DOWN, as all that looks into topics does. */
+  events(address: Address, asked: EventsAsked): Promise<EventsFound>;
+  letters(asked: LettersAsked): Promise<LettersFound>;
+  letter(id: LetterId): Promise<WholeLetter | undefined>;
+  replayLetter(id: LetterId, replaying: Replaying): Promise<Acted>;
   refusedPartitions(): readonly { readonly topic: string; readonly partition: number; readonly code: string; readonly why: string }[];
   accept(at: TopicPartition, because: string): Promise<Acted>;
   raiseGeneration(because: string): Promise<Acted>;

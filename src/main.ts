@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CashLocation } from '../actors/cash-location/actor.ts';
 import { gatewayHandlers } from '../infra/device/gateway-client.ts';
 import { startSimulatedGateway } from '../infra/device/simulated-gateway.ts';
+import { embeddedArchive } from '../infra/embedded/archive.ts';
 import { EmbeddedFile } from '../infra/embedded/file.ts';
 import { EmbeddedLog, embeddedWriter } from '../infra/embedded/log.ts';
 import { embeddedRegistry } from '../infra/embedded/registry.ts';
@@ -11,6 +12,7 @@ import { embeddedStateStore } from '../infra/embedded/state-store.ts';
 import { startAdmin } from '../infra/http/admin.ts';
 import { httpPeers } from '../infra/http/peers.ts';
 import { startHttp } from '../infra/http/server.ts';
+import { kafkaArchive } from '../infra/kafka/archive.ts';
 import { kafkaCommandLog } from '../infra/kafka/consumer.ts';
 import { kafkaWriter } from '../infra/kafka/producer.ts';
 import { checkRights } from '../infra/kafka/rights.ts';
@@ -26,9 +28,9 @@ import { redisRegistry } from '../infra/redis/registry.ts';
 import { redisStateStore } from '../infra/redis/state-store.ts';
 import { type Bound, bind } from './actor.ts';
 import { every, systemClock } from './clock.ts';
-import type { Config, EmbeddedConfig, FleetConfig, KafkaConfig } from './config.ts';
+import type { Config, EmbeddedConfig, FleetConfig } from './config.ts';
 import { LocusError, why } from './errors.ts';
-import type { Log, StateStore } from './ports.ts';
+import type { Archive, Log, StateStore } from './ports.ts';
 import { systemRandom } from './random.ts';
 import { definitions } from './runtime/definition.ts';
 import { desk } from './runtime/desk.ts';
@@ -82,7 +84,9 @@ async function start(config: Config, watch: Telemetry, fatal: (why: string) => v
   const waiters = new Waiters(systemClock, `notify:${config.replicaId}:${systemRandom.hex(8)}`);
   const peers = httpPeers({ token: config.adminToken, clock: systemClock });
   const { registry, notices, partitions } = on.parts;
-  const front = desk({ replica, waiters, peers, registry, sessionMs: config.sessionTimeoutMs, metrics: watch.metrics });
+  const { sessionTimeoutMs: sessionMs, eventsTopic: events, deadLettersTopic: deadLetters } = config;
+  const topics = { lanes: [...lanesOf(config).keys()], events, deadLetters };
+  const front = desk({ replica, waiters, peers, registry, archive: on.archive, topics, sessionMs, metrics: watch.metrics });
   replica.site.evidence.forwardBy(async (address, { intent, evidence }) => {
     const key = `evidence:${intent.commandId}:${intent.fence.epoch}`;
     const action = { verb: 'settle', key, commandId: intent.commandId, because: 'evidence in hand', evidence } as const;
@@ -114,10 +118,10 @@ const cashLocations = (url: string, log: Log): Bound =>
   bind(CashLocation, { dispenseCash: gatewayHandlers({ url, clock: systemClock, log, timeoutMs: REQUEST_MS }) });
 
 /** How to tell of a value: by its variable, and by the file if it was read from one. */
-const namedBy = (config: KafkaConfig) => (variable: string) => config.origins[variable] ?? variable;
+const namedBy = (config: FleetConfig) => (variable: string) => config.origins[variable] ?? variable;
 export const redisOf = (config: FleetConfig) => ({ ca: config.redisSslCa, named: namedBy(config) });
 
-export function kafkaOf(config: KafkaConfig, log: Log) {
+export function kafkaOf(config: FleetConfig, log: Log) {
   const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username, kafkaSaslPassword: password } = config;
   const known = mechanism !== undefined && username !== undefined && password !== undefined;
   return {
@@ -140,7 +144,12 @@ const lanesOf = ({ commandsTopic, bulkTopic }: Config) =>
 
 /** What a replica stands on. */
 type Parts = 'store' | 'registry' | 'notices' | 'leaseStore' | 'writer' | 'partitions' | 'commandLog';
-type Backing = { readonly parts: Pick<ReplicaOptions, Parts>; readonly deviceUrl: string; stop(): Promise<void> };
+type Backing = {
+  readonly parts: Pick<ReplicaOptions, Parts>;
+  readonly archive: Archive;
+  readonly deviceUrl: string;
+  stop(): Promise<void>;
+};
 
 /** Kafka and Redis, shared with other replicas. */
 async function fleet(config: FleetConfig, log: Log): Promise<Backing> {
@@ -163,7 +172,8 @@ async function fleet(config: FleetConfig, log: Log): Promise<Backing> {
     commandLog: ({ mayJoin, before, fatal }: Asked) =>
       kafkaCommandLog({ ...kafka, groupId, replicaId, topics: lanes, sessionTimeoutMs, mayJoin, before, onFatal: fatal }),
   };
-  return { parts, deviceUrl: config.deviceUrl, stop: async () => {} };
+  const archive = kafkaArchive(kafka);
+  return { parts, archive, deviceUrl: config.deviceUrl, stop: archive.stop };
 }
 
 /** Topics as they must be, and the right to use them; answers how many partitions the lanes have. */
@@ -218,6 +228,7 @@ async function embedded(config: EmbeddedConfig, log: Log, broken: (why: string) 
   };
   return {
     parts,
+    archive: embeddedArchive(file, commands),
     deviceUrl: gateway.url,
     async stop() {
       forgetting.cancel();

@@ -280,3 +280,12 @@ export type LogWriter = {
   command(topic: string, message: LogMessage, partition?: number): Promise<void>;
   deadLetter(message: LogMessage): Promise<void>;
 };
+
+/** Looks into topics for people, in no group: nobody's position moves. What rejects may pass later, and says in words why. */
+export type Archive = {
+  stop(): Promise<void>;
+  /** By partition: records [low, high) can be read. */
+  bounds(topic: string): Promise<readonly { readonly low: number; readonly high: number }[]>;
+  /** Some records from offset `from` on, in their order, and where to go on; `next` is `from` when nothing is there now. */
+  read(at: TopicPartition, from: number): Promise<{ readonly records: readonly LogRecord[]; readonly next: number }>;
+};

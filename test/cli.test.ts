@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { freePort } from '../infra/dev/free-port.ts';
 import { startAdmin } from '../infra/http/admin.ts';
 import { startHttp } from '../infra/http/server.ts';
 import type { Desk } from '../src/desk.ts';
@@ -16,6 +17,7 @@ import { DONE, fakeDesk, fakeLog } from './http/fake-desk.ts';
 
 const CLI = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url));
 const TOKEN = 'a-token-of-enough-length';
+const POLL = { timeout: 20_000, interval: 50 };
 const ends: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -140,10 +142,14 @@ describe('locus send', () => {
     [['accept', 'locus.commands', 'x', '--because', 'y'], 'PARTITION is "x": must be a number'],
     [['events', 'cash-location/a', '--after', '-1'], 'must be a whole number from 0'],
     [['dead-letters', 'replay', '--max', '0'], 'must be a whole number from 1 to 10000'],
+    [['dead-letters', 'replay', '0:1'], "required option '--because <reason>' not specified"],
+    [['dead-letters', 'replay', '0-1', '--because', 'y'], 'ID is "0-1": must be partition:offset'],
+    [['dead-letters', 'ls', '--where', 'colour=red'], '--where is "colour=red": must be one of'],
     [['locations', '--limit', '0'], 'must be a whole number from 1 to 1000'],
     [['parked', 'drop', 'cash-location/a', 'c1'], "required option '--because <reason>' not specified"],
     [['device', '--latency', '50..5'], 'must be a number of milliseconds or a range such as 5..50'],
     [['device', '--lost-replies', '2'], 'must be a share from 0 to 1'],
+    [['demo', '--rol'], "unknown option '--rol'"],
     [['sned'], 'Did you mean send?'],
     [['locations', '--nope'], "unknown option '--nope' (see locus locations --help)"],
   ])('wrong use is one line and exit 2: %j', async (words, told) => {
@@ -317,13 +323,42 @@ describe('locus doctor', () => {
     expect(err).toContain('locus: HTTP_PORT is "eighty"');
   });
 
-  it('needs nothing of an embedded replica but a folder', async () => {
+  it('looks at an embedded replica before it runs and while it does: folder, disk, file and ports', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'locus-cli-'));
     ends.push(() => rm(dir, { recursive: true }));
-    const { exit, out } = await locus(['doctor'], { DATA_DIR: join(dir, 'data') });
-    expect([exit, out]).toEqual([0, expect.stringContaining('not there yet: the first start makes it')]);
+    const [http, admin] = [await freePort(), await freePort()];
+    const env = { DATA_DIR: join(dir, 'data'), HTTP_PORT: String(http), ADMIN_PORT: String(admin) };
+    const before = await locus(['doctor'], env);
+    expect([before.exit, before.err]).toEqual([0, '']);
+    expect(before.out).toContain('not there yet: the first start makes it');
+    expect(before.out).toMatch(/^ok +file +\S+locus\.db +nobody holds it$/m);
+    expect(before.out).toMatch(new RegExp(`^ok +port +127\\.0\\.0\\.1:${http} +free$`, 'm'));
+    expect(before.out).toMatch(/^ok +disk +\S+ +\d+ MB free$/m);
+
+    // While it runs: its file is held and its ports are taken, which is as it should be.
+    const child = spawn(process.execPath, [CLI, 'serve'], { env: { PATH: process.env.PATH, ...env }, stdio: 'ignore' });
+    const exited = new Promise<number | null>((resolve) => void child.on('exit', resolve));
+    ends.push(async () => void child.kill('SIGKILL'));
+    await expect.poll(async () => (await fetch(`http://127.0.0.1:${http}/openapi.json`).catch(() => undefined))?.status, POLL).toBe(200);
+    const during = await locus(['doctor'], env);
+    expect(during.exit).toBe(0);
+    expect(during.out).toMatch(new RegExp(`^ok +file +\\S+locus\\.db +held by process ${child.pid}: `, 'm'));
+    expect(during.out.match(/in use, as it is while the program runs/g)).toHaveLength(2);
+    child.kill('SIGTERM');
+    expect(await exited).toBe(0);
+    expect((await locus(['doctor'], env)).out).toContain('nobody holds it');
+  }, 30_000);
+
+  it('tells an embedded replica that its folder is none and that a port of it is taken', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'locus-cli-'));
+    ends.push(() => rm(dir, { recursive: true }));
+    const { env } = await setup();
     await writeFile(join(dir, 'taken'), '');
-    expect((await locus(['doctor'], { DATA_DIR: join(dir, 'taken', 'data') })).exit).toBe(1);
+    const port = new URL(env.LOCUS_URL).port;
+    const { exit, out } = await locus(['doctor'], { DATA_DIR: join(dir, 'taken', 'data'), HTTP_PORT: port });
+    expect(exit).toBe(1);
+    expect(out).toMatch(/^wrong +folder .*: give DATA_DIR a folder that this user may write to$/m);
+    expect(out).toMatch(/^wrong +port .*EADDRINUSE.*: stop what listens there, or set HTTP_PORT$/m);
   });
 
   it('exits 1 with one line for each thing that does not answer', async () => {
@@ -332,28 +367,72 @@ describe('locus doctor', () => {
     const { exit, out, err } = await locus(['doctor'], { KAFKA_BROKERS: '127.0.0.1:1', LOCK_REDIS_URLS: locks, ...urls });
     expect([exit, err]).toEqual([1, '']);
     const wrong = out.split('\n').filter((line) => line.startsWith('wrong'));
-    expect(wrong).toHaveLength(4);
     expect(wrong.every((line) => line.includes('ECONNREFUSED') && line.includes('see that it runs'))).toBe(true);
+    const locked = Array.from({ length: 3 }, () => 'LOCK_REDIS_URLS');
+    expect(wrong.map((line) => /\((\w+)\)$/.exec(line)?.[1])).toEqual(['KAFKA_BROKERS', 'REDIS_URL', ...locked, 'DEVICE_URL']);
   });
 });
 
-describe('what is read from Kafka', () => {
+describe('what lies on the topics', () => {
+  const letter = { id: '3:71', reason: 'JSON_INVALID', error: 'body is no JSON', attempts: '1', topic: 'locus.commands', partition: '2' };
+  const row = { ...letter, offset: '9', key: null, appended: '', failed: '2026-01-31T12:00:00.000Z', at: '2026-01-31T12:00:00.000Z' };
+
+  it('locus events prints one a line, asked of a replica', async () => {
+    const event = { type: 'cash-location.Opened', time: '2026-01-31T12:00:00.000Z', locusseq: 8, locuscommand: 'c1', data: {} };
+    const { run } = await setup({ events: async () => ({ topic: 'locus.events', events: [event], strange: [], next: 9, more: false }) });
+    const { exit, out, err } = await run('events', 'cash-location/a', '--after', '7');
+    expect([exit, out, err]).toEqual([0, '    8  2026-01-31T12:00:00.000Z  Opened  c1  {}\n', '']);
+    expect((await run('events', 'cash-location/a', '--after', '7', '-o', 'json')).out).toBe(`${JSON.stringify(event)}\n`);
+  });
+
+  it('locus dead-letters lists, shows and replays, asked of a replica', async () => {
+    const replayed: unknown[] = [];
+    const { run } = await setup({
+      letters: async () => ({ topic: 'locus.dead-letters', letters: [row] }),
+      letter: async () => ({ ...row, headers: { ce_id: 'c1' }, value: '{' }),
+      replayLetter: async (...all) => {
+        replayed.push(all);
+        return { kind: 'acted', text: JSON.stringify({ ...row, result: 'sent' }) };
+      },
+    });
+    expect((await run('dead-letters', 'ls')).out).toBe(
+      [
+        'ID    REASON        KEY  FROM                FAILED',
+        '3:71  JSON_INVALID  -    locus.commands/2@9  2026-01-31T12:00:00.000Z',
+        '',
+      ].join('\n'),
+    );
+    expect((await run('dead-letters', 'show', '3:71')).out).toContain('value      {\n');
+    const sent = await run('dead-letters', 'replay', '3:71', '--because', 'mended', '--never-ran');
+    expect([sent.exit, sent.out]).toEqual([0, expect.stringMatching(/^3:71 +JSON_INVALID +- +sent$/m)]);
+    expect(replayed).toEqual([
+      [
+        { partition: 3, offset: 71 },
+        { because: 'mended', neverRan: true, dryRun: false },
+      ],
+    ]);
+  });
+
+  it('exits 1 with the reason when a letter must not be sent, or the log is away', async () => {
+    const { run } = await setup({
+      replayLetter: async () => ({ kind: 'refused', code: 'CONFLICT', why: 'it came from payments' }),
+      letters: () => Promise.reject(new LocusError('LOG_DOWN', 'locus.dead-letters cannot be read: connect ECONNREFUSED')),
+    });
+    const refused = await run('dead-letters', 'replay', '3:71', '--because', 'mended');
+    expect([refused.exit, refused.out]).toEqual([1, expect.stringContaining('refused: it came from payments')]);
+    const away = await run('dead-letters', 'ls');
+    expect([away.exit, away.err]).toEqual([1, 'locus: LOG_DOWN: locus.dead-letters cannot be read: connect ECONNREFUSED\n']);
+  });
+
   it.each([[['events', 'cash-location/a']], [['dead-letters', 'ls']], [['dead-letters', 'show', '0:1']]])(
-    'needs its configuration, else it exits 78: %j',
+    'exits 1 with a line that says where nobody answers, 78 when that is no URL: %j',
     async (words) => {
-      const { exit, out, err } = await locus(words);
-      expect([exit, out]).toEqual([78, '']);
-      expect(err).toMatch(/^locus: KAFKA_BROKERS is not set: /);
-      const json = await locus([...words, '-o', 'json']);
-      expect([json.exit, JSON.parse(json.err)]).toMatchObject([78, { code: 'CONFIG_INVALID', faults: [{ field: 'KAFKA_BROKERS' }] }]);
+      const { exit, out, err } = await locus(words, { LOCUS_ADMIN_URL: 'http://127.0.0.1:1' });
+      expect([exit, out, isOneLine(err)]).toEqual([1, '', true]);
+      expect(err).toContain('http://127.0.0.1:1 does not answer');
+      expect((await locus(words, { LOCUS_ADMIN_URL: 'replica' })).exit).toBe(78);
     },
   );
-
-  it('exits 1 with a line that says where nobody answers', async () => {
-    const { exit, out, err } = await locus(['events', 'cash-location/a'], { KAFKA_BROKERS: '127.0.0.1:1' });
-    expect([exit, out, isOneLine(err)]).toEqual([1, '', true]);
-    expect(err).toContain('locus.events at 127.0.0.1:1 cannot be read: Connection error: connect ECONNREFUSED 127.0.0.1:1');
-  }, 20_000);
 });
 
 describe('locus', () => {

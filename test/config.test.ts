@@ -1,6 +1,6 @@
 /** The configuration tells every fault at once, in words an operator can act on, and never a secret. */
 import { describe, expect, it } from 'vitest';
-import { environment, readAdminToken, readConfig, readKafkaConfig } from '../src/config.ts';
+import { environment, readAdminToken, readConfig } from '../src/config.ts';
 import { LocusError } from '../src/errors.ts';
 import { variables } from '../src/variables.ts';
 
@@ -244,11 +244,7 @@ describe('configuration', () => {
   });
 
   it('hands out a part of it without judging the rest', () => {
-    const kafka = { KAFKA_BROKERS: 'k1:9092', EVENTS_TOPIC: 'bank.events', HTTP_PORT: 'eighty' };
-    expect(readKafkaConfig(kafka, machine)).toMatchObject({ kafkaBrokers: ['k1:9092'], eventsTopic: 'bank.events', kafkaGroupId: 'locus' });
-    expect(() => readKafkaConfig({ ...kafka, EVENTS_TOPIC: 'a b' }, machine)).toThrow(/^EVENTS_TOPIC is "a b": [^\n]+$/);
-    expect(() => readKafkaConfig({}, machine)).toThrow(/^KAFKA_BROKERS is not set: [^\n]+$/);
-    expect(readAdminToken({ ADMIN_TOKEN_FILE: '/run/token' }, machine)).toBe('a-token-of-enough-length');
+    expect(readAdminToken({ ADMIN_TOKEN_FILE: '/run/token', HTTP_PORT: 'eighty' }, machine)).toBe('a-token-of-enough-length');
     expect(readAdminToken({}, machine)).toBeUndefined();
     expect(() => readAdminToken({ ADMIN_TOKEN: 'short' }, machine)).toThrow(/^ADMIN_TOKEN is \(a secret, not shown\): [^\n]+$/);
   });

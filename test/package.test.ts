@@ -139,6 +139,6 @@ it('runs it embedded, and what it acknowledged is there after kill -9', async ()
 it('has its command, which finds all that it needs where it was installed', async () => {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   expect((await run(app, 'npx', 'locus', '--version')).out).toBe(`${version}\n`);
-  const doctor = await run(app, 'npx', 'locus', 'dead-letters', 'ls');
-  expect([doctor.exit, doctor.err]).toEqual([78, expect.stringContaining('KAFKA_BROKERS is not set')]);
+  // Whether its ports are free is another matter.
+  expect((await run(app, 'npx', 'locus', 'doctor')).out).toMatch(/^ok +file +\S+ +nobody holds it$/m);
 }, 60_000);

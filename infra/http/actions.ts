@@ -54,12 +54,12 @@ export function becauseIn(request: FastifyRequest): { readonly because: string }
   return 'rule' in read ? read : reasonOf(read.body.because);
 }
 
-const reasonOf = (because: unknown): { readonly because: string } | Fault =>
+export const reasonOf = (because: unknown): { readonly because: string } | Fault =>
   typeof because === 'string' && because.trim() !== '' && because.length <= BECAUSE_MAX
     ? { because }
     : fault('INPUT_INVALID', 'because', because, `must say why, in 1 to ${BECAUSE_MAX} characters: it is kept with the action`);
 
-function objectIn(request: FastifyRequest, fields: readonly string[]): { readonly body: Readonly<Record<string, unknown>> } | Fault {
+export function objectIn(request: FastifyRequest, fields: readonly string[]): { readonly body: Readonly<Record<string, unknown>> } | Fault {
   const read = jsonIn(request);
   if ('rule' in read) return read;
   const { json } = read;

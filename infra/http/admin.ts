@@ -1,13 +1,14 @@
 /** The admin port: probes, metrics, inspection and operators' actions, for loopback or for whoever has the token. */
 import { hash, timingSafeEqual } from 'node:crypto';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Acted, Desk } from '../../src/desk.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Desk } from '../../src/desk.ts';
 import { type Fault, fault } from '../../src/errors.ts';
 import { actionIn, becauseIn, limitIn, targetIn } from './actions.ts';
 import { actionKeyIn, addressIn, keepIn, param } from './asked.ts';
 import { type AppOptions, appOf, type Listener, type ListenerOptions, listen } from './listener.ts';
 import { adminApi } from './openapi-admin.ts';
-import { problem, problemOf, sendProblem } from './problem.ts';
+import { problem, problemOf, sendActed, sendProblem } from './problem.ts';
+import { published } from './published.ts';
 
 /** Marks an action that came from another replica: it is not sent on again. */
 export const FORWARDED = 'locus-forwarded';
@@ -35,6 +36,7 @@ function routes(app: FastifyInstance, { desk, token }: Guarded): void {
     guarded.get('/openapi.json', (_request, reply) => reply.send(adminApi));
     inspection(guarded, desk);
     actions(guarded, desk);
+    published(guarded, desk);
   });
 }
 
@@ -93,7 +95,7 @@ function actions(app: FastifyInstance, desk: Desk): void {
     const body = target && keep(actionIn(request, target.verb));
     if (!target || !key || !body) return sendProblem(reply, problemOf(faults));
     const forwarded = request.headers[FORWARDED] !== undefined;
-    return answer(reply, await desk.act(target.address, { verb: target.verb, ...key, ...body }, forwarded));
+    return sendActed(reply, await desk.act(target.address, { verb: target.verb, ...key, ...body }, forwarded));
   });
   app.post('/admin/partitions/:topic/:target', async (request, reply) => {
     const faults: Fault[] = [];
@@ -102,12 +104,12 @@ function actions(app: FastifyInstance, desk: Desk): void {
     if (partition === undefined)
       faults.unshift(fault('NOT_FOUND', 'path', param(request, 'target'), 'must be a partition and the verb, such as 3:accept'));
     if (faults.length > 0 || because === undefined) return sendProblem(reply, problemOf(faults));
-    return answer(reply, await desk.accept({ topic: param(request, 'topic'), partition: Number(partition) }, because));
+    return sendActed(reply, await desk.accept({ topic: param(request, 'topic'), partition: Number(partition) }, because));
   });
   app.post('/admin/generation::raise', async (request, reply) => {
     const faults: Fault[] = [];
     const because = becauseOf(request, faults);
-    return because === undefined ? sendProblem(reply, problemOf(faults)) : answer(reply, await desk.raiseGeneration(because));
+    return because === undefined ? sendProblem(reply, problemOf(faults)) : sendActed(reply, await desk.raiseGeneration(because));
   });
 }
 
@@ -118,8 +120,3 @@ function becauseOf(request: FastifyRequest, faults: Fault[]): string | undefined
   const body = keep(becauseIn(request));
   return key && body?.because;
 }
-
-const answer = (reply: FastifyReply, acted: Acted): FastifyReply =>
-  acted.kind === 'acted'
-    ? reply.header('content-type', 'application/json; charset=utf-8').send(acted.text)
-    : sendProblem(reply, problem(acted.code, acted.why));

@@ -1,5 +1,6 @@
 /** What went wrong, as RFC 9457 problem+json: a stable type, the fields at fault, and whether to come back. */
 import type { FastifyReply } from 'fastify';
+import type { Acted } from '../../src/desk.ts';
 import { type Code, type Fault, LocusError, sentence } from '../../src/errors.ts';
 
 type Kind = { readonly status: number; readonly title: string };
@@ -84,3 +85,9 @@ export function sendProblem(reply: FastifyReply, it: Problem, retryAfterS = RETR
   if (it.status === 401) reply.header('www-authenticate', 'Bearer realm="locus"');
   return reply.code(it.status).header('content-type', 'application/problem+json').send(JSON.stringify(it));
 }
+
+/** What an operator's action came to. */
+export const sendActed = (reply: FastifyReply, acted: Acted): FastifyReply =>
+  acted.kind === 'acted'
+    ? reply.header('content-type', 'application/json; charset=utf-8').send(acted.text)
+    : sendProblem(reply, problem(acted.code, acted.why));

@@ -11,13 +11,35 @@ type Node = { readonly nodeId: number };
 type Broker = {
   readonly connectionPool: { send<T>(asked: Asked<T>): Promise<T> };
   findGroupCoordinator(it: { readonly groupId: string; readonly coordinatorType: number }): Promise<{ readonly coordinator: Node }>;
+  fetch(it: {
+    readonly maxWaitTime: number;
+    readonly minBytes: number;
+    readonly maxBytes: number;
+    readonly topics: readonly object[];
+  }): Promise<{ readonly responses: readonly { readonly partitions: readonly object[] }[] }>;
 };
-type Cluster = {
+type Offsets = readonly {
+  readonly topic: string;
+  readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+}[];
+/** kafkajs's own class for what its clients share: connections and what is known of topics. */
+export type Cluster = {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
   refreshMetadata(): Promise<void>;
-  findBroker(node: Node): Promise<Broker>;
+  findBroker(node: { readonly nodeId: number | string }): Promise<Broker>;
   readonly brokerPool: { findConnectedBroker(): Promise<Broker> };
+  addTargetTopic(topic: string): Promise<void>;
+  findTopicPartitionMetadata(topic: string): readonly { readonly partitionId: number }[];
+  /** By the node that leads them. */
+  findLeaderForPartitions(topic: string, partitions: readonly number[]): Readonly<Record<string, readonly number[]>>;
+  fetchTopicsOffset(
+    topics: readonly {
+      readonly topic: string;
+      readonly partitions: readonly { readonly partition: number }[];
+      readonly fromBeginning: boolean;
+    }[],
+  ): Promise<Offsets>;
 };
 /** `whom`: any broker, or the coordinator of a group. */
 export type Contact = Pick<Cluster, 'connect' | 'disconnect'> & {
@@ -26,10 +48,14 @@ export type Contact = Pick<Cluster, 'connect' | 'disconnect'> & {
 
 const OF_GROUPS = 0;
 
-export function contactOf(kafka: Kafka): Contact {
+export function clusterOf(kafka: Kafka): Cluster {
   const made = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === 'private:Kafka:createCluster');
   const make = (kafka as unknown as Record<symbol, (options: object) => Cluster>)[made as symbol] as (options: object) => Cluster;
-  const cluster = make({ allowAutoTopicCreation: false });
+  return make({ allowAutoTopicCreation: false });
+}
+
+export function contactOf(kafka: Kafka): Contact {
+  const cluster = clusterOf(kafka);
 
   async function coordinator(groupId: string): Promise<Broker> {
     await cluster.refreshMetadata();

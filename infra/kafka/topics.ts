@@ -59,7 +59,7 @@ async function create(admin: Admin, { commands, events, deadLetters, partitions,
 }
 
 /** kafkajs gathers an error of each topic. */
-function refusedIn(error: unknown): readonly { readonly topic: string }[] {
+export function refusedIn(error: unknown): readonly { readonly topic: string }[] {
   const { errors = [] } = error as { readonly errors?: readonly { readonly topic: string; readonly type?: unknown }[] };
   return errors.filter(({ type }) => String(type).endsWith('_AUTHORIZATION_FAILED'));
 }

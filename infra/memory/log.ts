@@ -1,6 +1,7 @@
 /** The log's memory twin: command logs and writers over one shared world that tests and a simulator can bend. */
 import { LocusError } from '../../src/errors.ts';
-import type { CommandLog, LogMessage, LogRecord, LogWriter, TopicPartition } from '../../src/ports.ts';
+import type { Archive, CommandLog, LogMessage, LogRecord, LogWriter, TopicPartition } from '../../src/ports.ts';
+import { memoryArchive } from './archive.ts';
 import { Member, type MemberOptions } from './log-member.ts';
 import { nameOf, World, type WorldOptions, type WriterFault } from './log-world.ts';
 
@@ -10,6 +11,7 @@ export type MemoryCommandLog = CommandLog & { vanish(): void };
 export type MemoryLog = {
   commandLog(options: MemberOptions & { readonly groupId: string }): MemoryCommandLog;
   writer(options: { readonly eventsTopic: string; readonly deadLettersTopic: string }): LogWriter;
+  archive(): Archive;
   /** Appends at once, by key or to a partition by number; answers where. */
   produce(topic: string, message: LogMessage, partition?: number): TopicPartition & { readonly offset: number };
   /** Appends records that nobody can decompress. */
@@ -31,6 +33,7 @@ export function memoryLog(options: WorldOptions): MemoryLog {
   return {
     commandLog: (member) => new Member(world, world.group(member.groupId), member),
     writer: ({ eventsTopic, deadLettersTopic }) => writerOf(world, eventsTopic, deadLettersTopic),
+    archive: () => memoryArchive(world),
     produce: (topic, message, partition) => world.append(topic, message, partition),
     produceUnreadable(at, count, codec) {
       const shelf = world.shelf(at);

@@ -4,12 +4,14 @@ import type { Acted, Desk, Peers, Submission, Told } from '../desk.ts';
 import { type Fault, fault, LocusError } from '../errors.ts';
 import { type Address, parseAddress } from '../message/address.ts';
 import { encodeCommand, hashOf, VALUE_MAX_BYTES } from '../message/codec.ts';
-import type { Registry, TopicPartition } from '../ports.ts';
+import type { Archive, Registry, TopicPartition } from '../ports.ts';
 import { catalogue } from './catalogue.ts';
+import { findLetter, findLetters, replayLetter } from './dead-letters.ts';
 import { checkInput } from './definition.ts';
 import { act } from './forwarding.ts';
 import { entryParts, stateOf } from './ground.ts';
 import { inspectLocation, inspectLocations, inspectParked } from './inspection.ts';
+import { publishedEvents } from './published.ts';
 import type { Replica } from './replica.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -18,6 +20,8 @@ export type DeskOptions = {
   readonly waiters: Waiters;
   readonly peers: Peers;
   readonly registry: Registry;
+  readonly archive: Archive;
+  readonly topics: { readonly lanes: readonly string[]; readonly events: string; readonly deadLetters: string };
   readonly sessionMs: number;
   readonly metrics: Desk['metrics'];
 };
@@ -25,6 +29,8 @@ export type DeskOptions = {
 export function desk(it: DeskOptions): Desk {
   const { replica } = it;
   const { site } = replica;
+  const { archive, topics } = it;
+  const letters = { archive, writer: site.writer, log: site.log, topic: topics.deadLetters, lanes: topics.lanes };
   return {
     catalogue: () => catalogue(site.definitions),
     submit: (submission) => submit(it, submission),
@@ -46,6 +52,10 @@ export function desk(it: DeskOptions): Desk {
     locations: (filter) => inspectLocations(replica, filter),
     location: (address) => inspectLocation(replica, address),
     parked: () => inspectParked(replica),
+    events: (address, asked) => publishedEvents(archive, topics.events, address, asked),
+    letters: (asked) => findLetters(letters, asked),
+    letter: (id) => findLetter(letters, id),
+    replayLetter: (id, replaying) => replayLetter(letters, id, replaying),
     refusedPartitions: () => replica.partitions.refused.map(({ topic, partition, code, why }) => ({ topic, partition, code, why })),
     accept: (at, because) => accept(it, at, because),
     async raiseGeneration(because): Promise<Acted> {

@@ -31,11 +31,13 @@ function summary(replica: Replica, live: Live) {
     epoch: live.claim?.epoch,
     partition: live.partition,
     waiting: live.mailbox.length + live.appending.length + live.inbox.customer + live.inbox.bulk,
-    heldBy: live.waits || live.ground?.intent !== undefined ? live.heldBy(nowMs) : undefined,
+    heldBy: live.waits || live.ground?.intent !== undefined ? live.heldBy(nowMs) : standing(live),
     inDoubt: live.ground?.intent?.doubtSinceMs === undefined ? undefined : live.ground.intent.commandId,
     leaseLeftMs: Math.round(replica.site.leases.leftMs(live.address)),
   };
 }
+/** What would hold the next command, though none waits now. */
+const standing = (live: Live): string | undefined => (live.ground === undefined ? undefined : held(live.ground)) ?? live.newer;
 const stuck = (live: Live): boolean =>
   live.ground === undefined ||
   live.newer !== undefined ||

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { embeddedArchive } from '../../infra/embedded/archive.ts';
 import { EmbeddedLog, embeddedWriter } from '../../infra/embedded/log.ts';
 import { Group } from '../../infra/memory/log-group.ts';
 import { Member } from '../../infra/memory/log-member.ts';
@@ -42,6 +43,7 @@ logSuite(
       deadLettersTopic,
       commandLog: (replicaId, life) => new Member(log, group, { ...member(replicaId), ...life }),
       writer: () => writer,
+      archive: () => embeddedArchive(file, log),
       produce: (topic, partition, values) => log.append(values.map((value) => ({ topic, partition, message: { key: null, value } }))),
       produceUnreadable: () => Promise.reject(new Error('nothing in the file is packed')),
       records: async (topic) =>

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { inject, vi } from 'vitest';
 import { tool } from '../../infra/dev/tools.ts';
+import { kafkaArchive } from '../../infra/kafka/archive.ts';
 import { kafkaCommandLog } from '../../infra/kafka/consumer.ts';
 import { kafkaWriter } from '../../infra/kafka/producer.ts';
 import { ensureTopics } from '../../infra/kafka/topics.ts';
@@ -35,6 +36,7 @@ logSuite('the log in Kafka', async () => {
     commandLog: (replicaId, life) =>
       kafkaCommandLog({ ...common, ...life, groupId: base, replicaId, topics: [customer, bulk], sessionTimeoutMs: SESSION_MS }),
     writer: () => kafkaWriter({ ...common, eventsTopic, deadLettersTopic }),
+    archive: () => kafkaArchive(access),
     async produce(topic, partition, values) {
       await producer.send({ topic, messages: values.map((value) => ({ value, partition })) });
     },

@@ -1,7 +1,7 @@
 /** What every command log and writer must do, its failures included; run over memory and over real Kafka. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { partitionOf } from '../../src/message/partition.ts';
-import type { CommandLog, LogMessage, LogRecord, LogWriter, TopicPartition } from '../../src/ports.ts';
+import type { Archive, CommandLog, LogMessage, LogRecord, LogWriter, TopicPartition } from '../../src/ports.ts';
 import { commitAll, nameOf, type RecordingReader, recordingReader } from './recording-reader.ts';
 
 export const PARTITIONS = 6;
@@ -15,6 +15,7 @@ export type LogWorld = {
   /** A replica's own door to the commands, not started. */
   commandLog(replicaId: string, life: Life): CommandLog;
   writer(): LogWriter;
+  archive(): Archive;
   produce(topic: string, partition: number, values: readonly string[]): Promise<void>;
   /** A batch that nobody can unpack; answers its codec. Called only with `codecs`. */
   produceUnreadable(topic: string, partition: number, count: number): Promise<string>;
@@ -491,6 +492,63 @@ export function logSuite(name: string, open: () => Promise<LogWorld>, { codecs }
         expect(text(bare?.headers.dlq_reason)).toBe('JSON_INVALID');
         expect([...(bare?.headers.dlq_key ?? [])]).toEqual([7]);
         expect(records.find((record) => record.key !== null)?.value).toBeNull();
+      });
+    });
+
+    describe('looking', () => {
+      /** Everything of a partition, as somebody reads it who goes on until there is no more. */
+      async function everything(archive: Archive, partition: number, from = 0): Promise<readonly LogRecord[]> {
+        const { low = 0, high = 0 } = (await archive.bounds(customer))[partition] ?? {};
+        const found: LogRecord[] = [];
+        for (let next = Math.max(from, low); next < high; ) {
+          const page = await archive.read(at(partition), next);
+          expect(page.next).toBeGreaterThan(next);
+          expect(page.records.length).toBeGreaterThan(0);
+          found.push(...page.records);
+          next = page.next;
+        }
+        return found;
+      }
+      const looking = () => {
+        const archive = world.archive();
+        opened.push(archive);
+        return archive;
+      };
+
+      test('finds each record once, in order, from any offset on, and disturbs nobody', async () => {
+        await world.produce(customer, 2, numbered(30));
+        const { log, reader } = await started('a');
+        await vi.waitFor(() => expect(reader.taken).toHaveLength(30), SOON);
+        await log.commit([{ ...at(2), offset: 7 }]);
+        const archive = looking();
+        expect((await archive.bounds(customer)).map(({ low, high }) => [low, high])).toEqual([0, 0, 30, 0, 0, 0].map((high) => [0, high]));
+        expect((await everything(archive, 2)).map(({ offset }) => offset)).toEqual(upTo(30));
+        expect((await everything(archive, 2, 11)).map(({ value }) => text(value))).toEqual(numbered(19, 11));
+        expect(await everything(archive, 1)).toEqual([]);
+        expect([await world.committed(at(2)), reader.taken.length]).toEqual([7, 30]);
+      });
+
+      test('shows records as they were written, and those that come later', async () => {
+        const out = await writer();
+        const archive = looking();
+        const partition = partitionOf('till/1', PARTITIONS);
+        expect(await everything(archive, partition)).toEqual([]);
+        await out.command(customer, { key: 'till/1', value: Buffer.from([0, 255]), headers: { ce_id: 'x', raw: Buffer.from([7]) } });
+        await out.command(customer, { key: 'till/1', value: null });
+        const [first, second] = await everything(archive, partition);
+        expect(first).toMatchObject({ topic: customer, partition, offset: 0 });
+        expect([text(first?.key), [...(first?.value ?? [])], text(first?.headers.ce_id)]).toEqual(['till/1', [0, 255], 'x']);
+        expect([[...(first?.headers.raw ?? [])], second?.value]).toEqual([[7], null]);
+        expect(Math.abs((first?.appendedMs ?? 0) - Date.now())).toBeLessThan(5_000);
+        expect(await archive.read(at(partition), 2)).toEqual({ records: [], next: 2 });
+      });
+
+      test('begins where the log begins now', async () => {
+        await world.produce(customer, 0, numbered(10));
+        await world.truncate(at(0), 6);
+        const archive = looking();
+        expect((await archive.bounds(customer))[0]).toEqual({ low: 6, high: 10 });
+        expect((await everything(archive, 0)).map(({ offset }) => offset)).toEqual([6, 7, 8, 9]);
       });
     });
   });

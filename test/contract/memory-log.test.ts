@@ -24,6 +24,7 @@ logSuite('the log in memory', async () => {
     deadLettersTopic,
     commandLog: (replicaId, life) => log.commandLog({ ...member(replicaId), ...life }),
     writer: () => log.writer({ eventsTopic, deadLettersTopic }),
+    archive: () => log.archive(),
     produce: async (topic, partition, values) => {
       for (const value of values) log.produce(topic, { key: null, value }, partition);
     },

@@ -1,16 +1,22 @@
 /** The program as a stranger starts it, with nothing configured: killed, started again, and started twice. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
 import { freePort } from '../../infra/dev/free-port.ts';
+import { EmbeddedFile } from '../../infra/embedded/file.ts';
+import { EmbeddedLog, embeddedWriter } from '../../infra/embedded/log.ts';
+import { systemClock } from '../../src/clock.ts';
+import { encodeCommand } from '../../src/message/codec.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url));
 const SLOW = 60_000;
+const POLL = { timeout: 20_000, interval: 50 };
 const ends: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
@@ -58,7 +64,15 @@ async function setup() {
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Line);
-  return { dir, http, serve, ask, journal };
+  const tools = { ...env, LOCUS_ADMIN_URL: `http://127.0.0.1:${admin}` };
+  /** One command of the command line, as its user types it. */
+  const locus = (...words: string[]) =>
+    new Promise<{ exit: number | null; out: string; err: string }>((resolve) => {
+      const child = execFile(process.execPath, [CLI, ...words], { env: tools }, (_error, out, err) =>
+        resolve({ exit: child.exitCode, out, err }),
+      );
+    });
+  return { dir, http, serve, ask, journal, locus, tools };
 }
 const LOAD = '{"currency":"USD","cassettes":[{"denomination":2000,"count":5000}]}';
 const DISPENSE = '{"amount":6000,"currency":"USD"}';
@@ -180,5 +194,62 @@ describe('locus serve with nothing configured', () => {
     expect(await second.gone).toBe(1);
     expect(second.out()).toContain('EADDRINUSE');
     expect(second.out()).not.toContain('"msg":"assigned"');
+  });
+
+  test('shows the events of a location through its admin port, and follows those that come', { timeout: SLOW }, async () => {
+    const { serve, ask, locus, tools } = await setup();
+    await serve();
+    await ask('ATM-1/load', 'load-1', LOAD);
+    await ask('ATM-2/load', 'load-1', LOAD);
+    await expect
+      .poll(async () => (await locus('events', 'cash-location/ATM-1')).out, POLL)
+      .toMatch(/^ {4}1 {2}\S+ {2}Loaded {2}load-1 {2}\{.*\}\n$/);
+    const child = spawn(process.execPath, [CLI, 'events', 'cash-location/ATM-1', '--after', '1', '--follow', '-o', 'json'], {
+      env: tools,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    const seen: string[] = [];
+    createInterface(child.stdout).on('line', (line) => seen.push((JSON.parse(line) as { type: string }).type));
+    await ask('ATM-1/dispense', 'd-1', DISPENSE);
+    await expect.poll(() => seen, POLL).toEqual(['cash-location.DispenseIntended', 'cash-location.Dispensed']);
+    child.kill('SIGINT');
+    expect(await gone).toBe(0);
+    expect((await locus('dead-letters', 'ls')).out).toBe('no dead letter is on locus.dead-letters\n');
+  });
+
+  test('lists, shows and replays dead letters of the file that it alone can read', { timeout: SLOW }, async () => {
+    const { dir, serve, ask, locus } = await setup();
+    const first = await serve();
+    expect(await first.kill('SIGTERM')).toBe(0);
+    // What an older program set aside because it did not know the command, and what nobody knows.
+    const file = new EmbeddedFile({ path: join(dir, 'data', 'locus.db'), clock: systemClock, broken: () => {} });
+    file.open();
+    const topics = ['locus.commands', 'locus.commands.bulk', 'locus.events', 'locus.dead-letters'];
+    const log = await EmbeddedLog.open({ file, topics, partitions: 12 });
+    const writer = embeddedWriter(log, { events: 'locus.events', deadLetters: 'locus.dead-letters' });
+    const time = new Date().toISOString();
+    const record = (name: string, commandId: string) =>
+      encodeCommand({ address: 'cash-location/ATM-1', name, commandId, input: JSON.parse(LOAD), source: 'test', time });
+    const mended = record('load', 'late');
+    const headers = { ...mended.headers, dlq_reason: 'COMMAND_UNKNOWN', dlq_topic: 'locus.commands', dlq_timestamp: time };
+    await writer.deadLetter({ ...mended, headers });
+    await writer.command('locus.commands', record('unheard-of', 'strange'));
+    file.close();
+
+    await serve();
+    const letters = async (...more: string[]) =>
+      (JSON.parse((await locus('dead-letters', 'ls', ...more, '-o', 'json')).out) as { letters: { id: string; error: string }[] }).letters;
+    await expect.poll(async () => (await letters()).length, POLL).toBe(2);
+    const [known, strange] = await letters('--where', 'key=cash-location/ATM-1');
+    expect(strange?.error).toContain('unheard-of');
+    expect((await locus('dead-letters', 'show', strange?.id ?? '')).out).toContain('"id":"strange"');
+    const sent = await locus('dead-letters', 'replay', known?.id ?? '', '--because', 'the command is known now');
+    expect([sent.exit, sent.err, sent.out]).toEqual([0, '', expect.stringMatching(/ sent\n$/)]);
+    await expect.poll(async () => (await ask('ATM-1/commands/late')).status, POLL).toBe(200);
+    // Twice runs once; what is not mended comes back.
+    expect((await locus('dead-letters', 'replay', known?.id ?? '', strange?.id ?? '', '--because', 'again')).exit).toBe(0);
+    await expect.poll(async () => (await letters()).length, POLL).toBe(3);
+    expect(JSON.parse((await ask('ATM-1/position')).text)).toMatchObject({ cassettes: { USD: { 2000: 5_000 } } });
   });
 });

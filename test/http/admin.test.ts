@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startAdmin } from '../../infra/http/admin.ts';
 import type { Desk } from '../../src/desk.ts';
+import { LocusError } from '../../src/errors.ts';
 import { fakeDesk, fakeLog } from './fake-desk.ts';
 
 const TOKEN = 'a-token-of-enough-length';
@@ -45,7 +46,10 @@ describe('probes', () => {
 });
 
 describe('who may call', () => {
-  const guarded = ['/metrics', '/admin/locations', '/admin/locations/cash-location/a', '/admin/parked', '/admin/partitions'];
+  const guarded = [
+    ...['/metrics', '/admin/locations', '/admin/locations/cash-location/a', '/admin/locations/cash-location/a/events'],
+    ...['/admin/parked', '/admin/partitions', '/admin/dead-letters'],
+  ];
 
   it('is this machine when there is no token', async () => {
     const { get } = await setup();
@@ -205,5 +209,98 @@ describe('acting', () => {
     for (const target of ['x:accept', '3', '3:refuse', '-1:accept', '1e3:accept'])
       expect((await post(`/admin/partitions/locus.commands/${target}`, { because: 'x' })).status).toBe(404);
     expect(asked.accepted).toEqual([]);
+  });
+});
+
+describe('what lies on the topics', () => {
+  /** A desk that remembers what it was asked for. */
+  async function looked() {
+    const asked: unknown[] = [];
+    const it = await setup({
+      events: async (...all) => {
+        asked.push(all);
+        return { topic: 'locus.events', events: [{ locusseq: 8 }], strange: [], next: 42, more: true };
+      },
+      letters: async (it) => {
+        asked.push(it);
+        return { topic: 'locus.dead-letters', letters: [], next: '1:7' };
+      },
+      replayLetter: async (...all) => {
+        asked.push(all);
+        return { kind: 'acted', text: '{"result":"sent"}' };
+      },
+    });
+    return { ...it, asked };
+  }
+
+  it('is asked for by location, seq and place, and answered with where to go on', async () => {
+    const { get, asked } = await looked();
+    const answer = await get('/admin/locations/cash-location/a/events?after=7&from=40&limit=5');
+    expect(await answer.json()).toEqual({ topic: 'locus.events', events: [{ locusseq: 8 }], strange: [], next: 42, more: true });
+    await get('/admin/locations/cash-location/a/events');
+    await get('/admin/dead-letters?from=3:71&reason=STALE&key=cash-location%2Fa&limit=5');
+    await get('/admin/dead-letters');
+    expect(asked).toEqual([
+      ['cash-location/a', { afterSeq: 7, from: 40, limit: 5 }],
+      ['cash-location/a', { afterSeq: 0, from: undefined, limit: 100 }],
+      { from: { partition: 3, offset: 71 }, limit: 5, where: { reason: 'STALE', key: 'cash-location/a' } },
+      { from: { partition: 0, offset: 0 }, limit: 100, where: {} },
+    ]);
+  });
+
+  it('is sent again by its id, with a key and a reason, and only what is stated', async () => {
+    const { post, asked, url } = await looked();
+    const answer = await post('/admin/dead-letters/3:71:replay', { because: 'mended in 1.2' });
+    expect([answer.status, await answer.text()]).toEqual([200, '{"result":"sent"}']);
+    await post('/admin/dead-letters/3:71:replay', { because: 'mended', neverRan: true, dryRun: true });
+    expect(asked).toEqual([
+      [
+        { partition: 3, offset: 71 },
+        { because: 'mended in 1.2', neverRan: false, dryRun: false },
+      ],
+      [
+        { partition: 3, offset: 71 },
+        { because: 'mended', neverRan: true, dryRun: true },
+      ],
+    ]);
+    const form = await fetch(`${url}/admin/dead-letters/3:71:replay`, { method: 'POST', body: '{"because":"x"}' });
+    expect([form.status, await codeIn(form), asked.length]).toEqual([400, 'COMMAND_ID_MISSING', 2]);
+  });
+
+  it.each<[string, number, string]>([
+    ['locations/cash-location/a/events?after=-1', 400, 'after'],
+    ['locations/cash-location/a/events?from=x', 400, 'from'],
+    ['locations/cash-location/a/events?limit=1001', 400, 'limit'],
+    ['locations/Cash/a/events', 400, 'path'],
+    ['dead-letters?from=7', 400, 'from'],
+    ['dead-letters?key=a&key=b', 400, 'key'],
+    ['dead-letters/7', 400, 'path'],
+  ])('is refused as %s', async (path, status, field) => {
+    const { get, asked } = await looked();
+    const answer = await get(`/admin/${path}`);
+    expect([answer.status, await answer.json()]).toMatchObject([status, { faults: [{ field }] }]);
+    expect(asked).toEqual([]);
+  });
+
+  it.each<[string, unknown, number, string]>([
+    ['3:71', { because: 'x' }, 404, 'path'],
+    ['3:71:drop', { because: 'x' }, 404, 'path'],
+    ['71:replay', { because: 'x' }, 400, 'path'],
+    ['3:71:replay', {}, 400, 'because'],
+    ['3:71:replay', { because: 'x', neverRan: 'yes' }, 400, 'neverRan'],
+    ['3:71:replay', { because: 'x', dryRun: 1 }, 400, 'dryRun'],
+    ['3:71:replay', { because: 'x', neverran: true }, 400, 'neverran'],
+  ])('is not sent again as %s with %j', async (target, body, status, field) => {
+    const { post, asked } = await looked();
+    const answer = await post(`/admin/dead-letters/${target}`, body);
+    expect([answer.status, await answer.json()]).toMatchObject([status, { faults: [{ field }] }]);
+    expect(asked).toEqual([]);
+  });
+
+  it('is 404 when it is not there, 503 while the log is away', async () => {
+    const { get } = await setup({ letters: () => Promise.reject(new LocusError('LOG_DOWN', 'locus.dead-letters cannot be read')) });
+    expect((await get('/admin/dead-letters/3:71')).status).toBe(404);
+    const away = await get('/admin/dead-letters');
+    expect([away.status, away.headers.get('retry-after'), await codeIn(away)]).toEqual([503, '1', 'LOG_DOWN']);
   });
 });

@@ -8,6 +8,7 @@ import { adminApi } from '../../infra/http/openapi-admin.ts';
 import { startHttp } from '../../infra/http/server.ts';
 import { LocusError } from '../../src/errors.ts';
 import { bent } from '../runtime/bundle.ts';
+import { COMMANDS, EVENTS, LETTERS } from '../runtime/fleet.ts';
 import { mood, TillDevice } from '../runtime/till.ts';
 import { type Documented, documented, type Seen } from './documented.ts';
 import { fakeLog } from './fake-desk.ts';
@@ -278,10 +279,23 @@ describe('the admin port', () => {
   });
 
   it('200, 400, 404, 409, 413 and 415 as documented', async () => {
-    const { post, ask, act } = await admin();
+    const { post, ask, act, log } = await admin();
     await post('add', { amount: 50 });
     for (const url of ['/livez', '/metrics', '/admin/locations', '/admin/locations/till/T1', '/admin/parked', '/admin/partitions'])
       await ask({ url }, { status: 200 });
+    await ask({ url: '/admin/locations/till/T1/events' }, { status: 200, body: { topic: EVENTS, more: false } });
+    await ask({ url: '/admin/locations/till/T1/events?from=x' }, { status: 400 });
+    await ask({ url: '/admin/dead-letters' }, { status: 200, body: { letters: [] } });
+    log.produce(LETTERS, { key: 'till/T1', value: '{}', headers: { dlq_reason: 'JSON_INVALID', dlq_topic: COMMANDS } }, 1);
+    log.produce(LETTERS, { key: null, value: '{}', headers: { dlq_reason: 'STALE', dlq_topic: COMMANDS } }, 1);
+    await ask({ url: '/admin/dead-letters?limit=1' }, { status: 200, body: { letters: [{ id: '1:0' }], next: '1:1' } });
+    await ask({ url: '/admin/dead-letters?from=x' }, { status: 400 });
+    await ask({ url: '/admin/dead-letters/1:0' }, { status: 200, body: { value: '{}' } });
+    await ask({ url: '/admin/dead-letters/1:9' }, { status: 404 });
+    await act('dead-letters/1:0:replay', { because: 'a test' }, { status: 200, body: { result: 'sent' } });
+    await act('dead-letters/1:1:replay', { because: 'a test' }, { status: 409, body: { code: 'CONFLICT' } });
+    await act('dead-letters/1:9:replay', { because: 'a test' }, { status: 404 });
+    await act('dead-letters/1:0:replay', {}, { status: 400 });
     await act('locations/till/T1:pause', { because: 'a test' }, { status: 200, body: { verb: 'pause' } });
     await act(
       'locations/till/T1:unfreeze',
@@ -304,6 +318,10 @@ describe('the admin port', () => {
     await guarded.ask({ url: '/livez' }, { status: 200 });
     const open = await admin();
     await open.ask({ url: '/admin/parked', headers: { host: 'evil.example' } }, { status: 403, body: { code: 'FORBIDDEN' } });
+    open.log.setWriters('down');
+    await open.ask({ url: '/admin/dead-letters' }, { status: 503, body: { code: 'LOG_DOWN' } });
+    await open.ask({ url: '/admin/locations/till/T1/events' }, { status: 503, body: { code: 'LOG_DOWN' } });
+    open.log.setWriters('well');
     await open.drain();
     await open.ask({ url: '/readyz' }, { status: 503 });
   });

@@ -1,5 +1,5 @@
 /** The links to Kafka and Redis: TLS, users of few rights, and what an operator is told when one of them is refused. */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { redisStateStore } from '../../infra/redis/state-store.ts';
 import { systemClock } from '../../src/clock.ts';
 import { systemRandom } from '../../src/random.ts';
 import { quiet } from '../contract/quiet.ts';
+import { type Device, startDevice } from './device.ts';
 import { type Certificates, certificates, grantsOf, type SecureKafka, type SecureRedis, secureKafka, secureRedis } from './secure.ts';
 import { until } from './until.ts';
 
@@ -22,6 +23,8 @@ const SECRETS = {
   token: 'an-admin-token-of-length',
   wrong: 'wr0ng-p@ss',
 };
+/** Known to PLAIN, with what they send. */
+const USERS = { locus: SECRETS.kafka, mute: SECRETS.kafka, halfway: SECRETS.kafka };
 const SESSION_MS = 6_000;
 
 let dir: string;
@@ -29,15 +32,16 @@ let certs: Certificates;
 let kafka: SecureKafka;
 let store: SecureRedis;
 let lock: SecureRedis;
+let device: Device;
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'locus-links-'));
   certs = certificates(dir);
-  const plain = { locus: SECRETS.kafka, mute: SECRETS.kafka, halfway: SECRETS.kafka };
   [kafka, store, lock] = await Promise.all([
-    secureKafka(join(dir, 'kafka'), certs, plain),
+    secureKafka(join(dir, 'kafka'), certs, USERS),
     secureRedis(join(dir, 'store'), certs, 'store', SECRETS.redis),
     secureRedis(join(dir, 'lock'), certs, 'lock', SECRETS.lock),
   ]);
+  device = await startDevice(dir, []);
   await Promise.all([kafka.grant('locus'), kafka.grant('halfway', /events|--group|--cluster/)]);
 });
 
@@ -54,7 +58,7 @@ afterEach(async () => {
   running.clear();
 });
 afterAll(async () => {
-  await Promise.all([kafka?.stop(), store?.stop(), lock?.stop()]);
+  await Promise.all([kafka?.stop(), store?.stop(), lock?.stop(), device?.stop()]);
   rmSync(dir, { recursive: true, force: true });
 });
 
@@ -95,6 +99,7 @@ async function serve(id: string, bent: Readonly<Record<string, string>> = {}) {
   const gone = new Promise<number | string>((resolve) => child.once('close', (code, signal) => resolve(code ?? signal ?? 'gone')));
   const one = {
     gone,
+    admin: `http://127.0.0.1:${admin}`,
     kill: (signal: NodeJS.Signals) => void child.kill(signal),
     output: () => output,
     /** What stands in the line that says why it does not start. */
@@ -121,6 +126,19 @@ async function ready(one: Awaited<ReturnType<typeof serve>>): Promise<void> {
   });
   await Promise.race([until('it is ready', async () => (await one.readyz()) === '200 ok', 30_000), ended]);
 }
+
+/** One command of the command line, with the environment of a replica. */
+function locus(words: readonly string[], bent: Readonly<Record<string, string>> = {}) {
+  const env = { PATH: process.env.PATH ?? '', DEVICE_URL: device.url, ...environment(), ...bent };
+  return new Promise<{ exit: number | null; out: string; err: string }>((resolve) => {
+    const child = execFile(process.execPath, ['dist/src/cli.js', ...words], { env }, (_error, out, err) => {
+      said += out + err;
+      resolve({ exit: child.exitCode, out, err });
+    });
+  });
+}
+/** Lines of docs/links.md that a replica does without, once its topics are there. */
+const BEYOND = /User:locus --operation (Read|DescribeConfigs) --topic|doctor-|--cluster/;
 
 describe('the links', () => {
   it('carry a fleet whose replicas come by PLAIN and by both SCRAMs, with the rights of docs/links.md and secrets from files', async () => {
@@ -305,10 +323,131 @@ describe('the links', () => {
     kafka.passwords({ locus: SECRETS.wrong });
     await kafka.server.restart();
     await tells(/^503 not in the consumer group: .*: KAFKA_SASL_PASSWORD is refused by the Kafka broker at \S+ for user locus \(PLAIN\)/);
-    kafka.passwords({ locus: SECRETS.kafka });
+    kafka.passwords(USERS);
     await kafka.server.restart();
     await ready(one);
     expect(await one.load('L9', 'after-all')).toBe('done');
+  });
+
+  it('are looked at by doctor with the rights of a replica: a line for each certificate, user and right', async () => {
+    await kafka.grant('locus');
+    await ready(await serve('patient'));
+    await kafka.revoke('locus', BEYOND);
+    const look = async () => {
+      const { exit, out, err } = await locus(['doctor', '-o', 'json']);
+      const { findings } = JSON.parse(out) as { findings: { state: string; check: string; target: string; told: string }[] };
+      return {
+        exit,
+        err,
+        findings,
+        not: findings.filter(({ state }) => state !== 'ok').map(({ state, check, target }) => [state, check, target]),
+      };
+    };
+    const few = await look();
+    expect([few.exit, few.err, few.not]).toEqual([
+      0,
+      '',
+      [
+        ['skipped', 'topic', 'locus.events'],
+        ['skipped', 'topic', 'locus.dead-letters'],
+        ['skipped', 'clock', `Kafka ${kafka.brokers}`],
+      ],
+    ]);
+    const told = (check: string) => few.findings.filter((it) => it.check === check).map((it) => [it.target, it.told]);
+    const certificate = expect.stringMatching(/^server \(IP Address:127\.0\.0\.1\), by ca, good until 20\d\d-\d\d-\d\d$/);
+    expect(told('tls')).toEqual([kafka.brokers, store.at, lock.at].map((at) => [at, certificate]));
+    expect(told('sasl')).toEqual([[kafka.brokers, 'PLAIN, user locus']]);
+    expect(told('auth')).toEqual([store.at, lock.at].map((at) => [at, 'user locus']));
+    expect(told('acl')).toEqual([kafka.brokers, store.at, lock.at].map((at) => [at, 'all rights of a replica are there']));
+    // With the lines that docs/links.md adds for it, it sees all.
+    await kafka.grant('locus');
+    expect(await look()).toMatchObject({ exit: 0, not: [] });
+  });
+
+  type Sick = [what: string, bent: () => Record<string, string>, check: string, told: RegExp];
+  it.each<Sick>([
+    [
+      'the CA of the brokers',
+      () => ({ KAFKA_SSL_CA: everything().other }),
+      'tls',
+      /KAFKA_SSL_CA=\S+ is not the CA of 127\.0\.0\.1:\d+: set it to the PEM/,
+    ],
+    [
+      'the name of a broker',
+      () => ({ KAFKA_BROKERS: kafka.brokers.replace('127.0.0.1', 'localhost') }),
+      'tls',
+      /KAFKA_BROKERS is not the name in the certificate/,
+    ],
+    [
+      'a listener without TLS',
+      () => ({ KAFKA_BROKERS: kafka.server.brokers }),
+      'tls',
+      /what listens there may not speak TLS: see KAFKA_BROKERS/,
+    ],
+    [
+      'the password at the brokers',
+      () => ({ KAFKA_SASL_PASSWORD: SECRETS.wrong }),
+      'sasl',
+      /KAFKA_SASL_PASSWORD is refused .* for user locus \(PLAIN\): write the password/,
+    ],
+    [
+      'the mechanism',
+      () => ({ KAFKA_SASL_USERNAME: 'nobody', KAFKA_SASL_MECHANISM: 'SCRAM-SHA-256' }),
+      'sasl',
+      /for user nobody \(SCRAM-SHA-256\)/,
+    ],
+    [
+      'the rights at the brokers',
+      () => ({ KAFKA_SASL_USERNAME: 'halfway' }),
+      'acl',
+      /topic locus\.events is without Write for User:halfway: kafka-acls\.sh --add/,
+    ],
+    ['the CA of the store', () => ({ REDIS_SSL_CA: everything().other }), 'tls', /REDIS_SSL_CA=\S+ is not the CA of/],
+    [
+      'the password of the store',
+      () => ({ REDIS_URL: store.url('locus', SECRETS.wrong) }),
+      'auth',
+      /REDIS_URL is refused by Redis at .* for user locus \(WRONGPASS\)/,
+    ],
+    [
+      'the password of a lock node',
+      () => ({ LOCK_REDIS_URLS: lock.url('locus', SECRETS.wrong) }),
+      'auth',
+      /LOCK_REDIS_URLS is refused by Redis at/,
+    ],
+  ])('wrong in one thing, are told so by doctor, which exits 1: %s', async (_what, bent, check, told) => {
+    const { exit, out } = await locus(['doctor', '-o', 'json'], bent());
+    expect(exit).toBe(1);
+    const { findings } = JSON.parse(out) as { findings: { state: string; check: string; told: string }[] };
+    const [first] = findings.filter(({ state }) => state === 'wrong');
+    expect([first?.check, first?.told]).toEqual([check, expect.stringMatching(told)]);
+  });
+
+  it('tell doctor of rights that are lacking in Redis, all at once', async () => {
+    await store.user('locus', SECRETS.redis, ['+hset', '+time']);
+    await lock.user('locus', SECRETS.lock, ['+pexpire']);
+    const { exit, out } = await locus(['doctor']);
+    await Promise.all([store.user('locus', SECRETS.redis), lock.user('locus', SECRETS.lock)]);
+    expect(exit).toBe(1);
+    expect(out).toMatch(/^wrong +acl +\S+ +REDIS_URL .*not allowed \+hset \+time: grant it there: ACL SETUSER locus \+hset \+time$/m);
+    expect(out).toMatch(/^wrong +acl +\S+ +LOCK_REDIS_URLS .*not allowed \+pexpire: grant it there/m);
+  });
+
+  it('let events and dead letters be read with the lines of docs/links.md, and say which is missing without', async () => {
+    await kafka.grant('locus');
+    const one = await serve('reader');
+    await ready(one);
+    expect(await one.load('L5', 'e-1')).toBe('done');
+    const look = (...words: string[]) => locus(words, { LOCUS_ADMIN_URL: one.admin });
+    const events = () => look('events', 'cash-location/L5');
+    await until('it is published', async () => / Loaded {2}e-1 /.test((await events()).out));
+    await kafka.revoke('locus', BEYOND);
+    const line = String.raw`kafka-acls\.sh --add --allow-principal User:locus --operation Read --topic locus\.events`;
+    const missing = new RegExp(`LOG_DOWN: locus\\.events cannot be read: .*without Read for User:locus: ${line}\n$`);
+    expect(await events()).toMatchObject({ exit: 1, out: '', err: expect.stringMatching(missing) });
+    expect(await look('dead-letters', 'ls')).toMatchObject({ exit: 0, out: expect.stringContaining('no dead letter') });
+    await kafka.grant('locus');
+    expect(await events()).toMatchObject({ exit: 0, out: expect.stringContaining(' Loaded  e-1 ') });
   });
 
   it('never write a secret, at debug level, whoever refuses whom', () => {

@@ -31,6 +31,7 @@ const locus = (...words: string[]): Promise<Ran> =>
     );
   });
 const parsed = async (...words: string[]) => JSON.parse((await locus(...words, '-o', 'json')).out);
+const because = ['--because', 'mended'];
 const load = { currency: 'USD', cassettes: [{ denomination: 2000, count: 5 }] };
 
 it('a fresh place is well but for its topics, which are not there yet', async () => {
@@ -40,7 +41,7 @@ it('a fresh place is well but for its topics, which are not there yet', async ()
 });
 
 it('a fleet at work is well; a setting that is wrong is told with its fix, and exits 1', async () => {
-  await it_.replica('a');
+  env.LOCUS_ADMIN_URL = (await it_.replica('a')).admin;
   const { well, findings } = await parsed('doctor');
   expect(findings.filter(({ state }: { state: string }) => state !== 'ok')).toEqual([]);
   expect(well).toBe(true);
@@ -97,8 +98,10 @@ it('events of a location are shown, and those that come are followed', async () 
   expect(seen).toEqual([2, 3]);
   child.kill('SIGINT');
   expect(await gone).toBe(0);
+  // Whoever looks joins no group.
   const groups = (await it_.admin.listGroups()).groups.map(({ groupId }) => groupId);
-  expect(groups.filter((id) => id.includes('-cli-'))).toEqual([]);
+  const ours = [it_.name, `${it_.name}-ledger`];
+  expect(groups.filter((id) => id.startsWith(it_.name) && !ours.includes(id))).toEqual([]);
 });
 
 it('a dead letter is listed and shown; sent again while nothing is mended it comes back, with the age it had', async () => {
@@ -113,9 +116,9 @@ it('a dead letter is listed and shown; sent again while nothing is mended it com
   expect(JSON.parse(shown.value)).toMatchObject({ id: 'd1', type: 'cash-location.unheard-of' });
   expect((await locus('dead-letters', 'show', '0:999')).exit).toBe(1);
 
-  const dry = await locus('dead-letters', 'replay', id, '--dry-run');
+  const dry = await locus('dead-letters', 'replay', id, '--dry-run', ...because);
   expect([dry.exit, dry.out]).toEqual([0, expect.stringContaining('would be sent')]);
-  expect((await locus('dead-letters', 'replay', '--where', 'reason=COMMAND_UNKNOWN')).exit).toBe(0);
+  expect((await locus('dead-letters', 'replay', '--where', 'reason=COMMAND_UNKNOWN', ...because)).exit).toBe(0);
   await until('it is back', async () => (await parsed('dead-letters', 'ls')).letters.length === 3);
   const again = (await parsed('dead-letters', 'ls', '--where', 'reason=COMMAND_UNKNOWN')).letters[1];
   const { headers, value } = await parsed('dead-letters', 'show', again.id);
@@ -133,7 +136,7 @@ it('a dead letter whose cause was mended runs when it is sent again, and once ho
   };
   await it_.producer.send({ topic: it_.topics.letters, messages: [{ ...message, headers }] });
   const [{ id }] = (await parsed('dead-letters', 'ls', '--max', '10')).letters.slice(-1);
-  for (let n = 0; n < 2; n += 1) expect((await locus('dead-letters', 'replay', id)).exit).toBe(0);
+  for (let n = 0; n < 2; n += 1) expect((await locus('dead-letters', 'replay', id, ...because)).exit).toBe(0);
   const after = it_.commandOf('L1', 'open', {});
   await it_.settled([sent, ...(await it_.send(after))]);
   const lines = (await locus('events', 'cash-location/L1')).out.trimEnd().split('\n');

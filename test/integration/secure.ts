@@ -115,12 +115,13 @@ const OPERATIONS: Readonly<Record<string, AclOperationTypes>> = {
   Read: AclOperationTypes.READ,
   Write: AclOperationTypes.WRITE,
   Create: AclOperationTypes.CREATE,
+  Delete: AclOperationTypes.DELETE,
   DescribeConfigs: AclOperationTypes.DESCRIBE_CONFIGS,
 };
 
 /** The entries that `kafka-acls.sh --add` would make of a line, for `user` in the place of locus. */
 function entriesOf(line: string, user: string): AclEntry[] {
-  const on = /--(topic|group|cluster)(?: (\S+))?$/.exec(line);
+  const on = /--(topic|group|cluster)(?: (\S+))?(?: --resource-pattern-type (prefixed))?$/.exec(line);
   const [, operations] = [on, [...line.matchAll(/--operation (\S+)/g)].map(([, name = '']) => OPERATIONS[name])];
   if (on === null || operations.includes(undefined) || !line.includes('--allow-principal User:locus '))
     throw new Error(`not understood: ${line}`);
@@ -132,7 +133,7 @@ function entriesOf(line: string, user: string): AclEntry[] {
     permissionType: AclPermissionTypes.ALLOW,
     resourceType: kinds[on[1] as keyof typeof kinds],
     resourceName: on[2] ?? 'kafka-cluster',
-    resourcePatternType: ResourcePatternTypes.LITERAL,
+    resourcePatternType: on[3] === undefined ? ResourcePatternTypes.LITERAL : ResourcePatternTypes.PREFIXED,
   }));
 }
 

@@ -5,10 +5,10 @@ import type { Desk } from '../../src/desk.ts';
 import { desk } from '../../src/runtime/desk.ts';
 import type { Replica } from '../../src/runtime/replica.ts';
 import { Waiters } from '../../src/runtime/waiters.ts';
-import type { fleet } from './fleet.ts';
+import { BULK, COMMANDS, EVENTS, type fleet, LETTERS } from './fleet.ts';
 
 export async function frontOf(
-  { clock, disk }: Pick<ReturnType<typeof fleet>, 'clock' | 'disk'>,
+  { clock, disk, log }: Pick<ReturnType<typeof fleet>, 'clock' | 'disk' | 'log'>,
   replica: Replica,
 ): Promise<{ readonly front: Desk; readonly waiters: Waiters }> {
   const waiters = new Waiters(clock, 'notify:a');
@@ -20,6 +20,8 @@ export async function frontOf(
     waiters,
     peers: { act: () => Promise.reject(new Error('there is one replica only')) },
     registry: memoryRegistry(disk),
+    archive: log.archive(),
+    topics: { lanes: [COMMANDS, BULK], events: EVENTS, deadLetters: LETTERS },
     sessionMs: 1_000,
     metrics: async () => ({ type: 'text/plain', text: '' }),
   });

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Acted } from '../../src/desk.ts';
+import { inspectLocations } from '../../src/runtime/inspection.ts';
 import { held, setup } from './bundle.ts';
 import { mood } from './till.ts';
 
@@ -142,6 +143,8 @@ describe('an operator', () => {
     const it = it_;
     const node = await it.replica('a');
     await node.act('T1', { verb: 'pause', because: 'cash count' });
+    // Shown although nothing waits yet.
+    expect(inspectLocations(node.replica, { stuck: true, limit: 9 })).toMatchObject([{ heldBy: 'paused: cash count', waiting: 0 }]);
     const id = it.send('T1', 'add', { amount: 1 });
     await it.until(async () => expect(await status(it, id)).toBe('inboxed'));
     expect(node.live('T1')?.heldBy(it.clock.monotonic())).toBe('paused: cash count');

@@ -125,6 +125,8 @@ describe('a state newer than the code', () => {
       waiters,
       peers: { act: async () => ({ kind: 'acted', text: '' }) },
       registry: {} as never,
+      archive: it.log.archive(),
+      topics: { lanes: [], events: '', deadLetters: '' },
       sessionMs: 1,
       metrics: async () => ({ type: '', text: '' }),
     });
