@@ -250,7 +250,7 @@ export const variables = {
   inflightMax: variable(
     'INFLIGHT_MAX',
     whole(1, 1_000_000),
-    { fallback: '4000' },
+    { fallback: '8000' },
     'Records taken from the log and not yet final, for each lane.',
   ),
   dedupeWindowMs: variable(

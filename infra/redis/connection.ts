@@ -10,7 +10,7 @@ const LONGEST_PAUSE_MS = 1_000;
 const COMMAND_TIMEOUT_MS = 2_000;
 const KEEP_ALIVE_MS = 5_000;
 /** How much is gathered into one write: Redis works on the first ones while the next are made. */
-const GATHER_MAX = 16;
+const GATHER_MAX = 8;
 
 export const NO_CONNECTION = 'there is no connection to Redis';
 

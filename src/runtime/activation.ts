@@ -1,6 +1,6 @@
 /** A live location: takes the lease, claims, loads, then takes one turn at a time inside its actor, until it is told to go. The only file that knows nact. */
 import { type ActorSystemRef, dispatch, type Ref, spawn, start, stop } from 'nact';
-import { pause } from '../clock.ts';
+import { type Clock, pause } from '../clock.ts';
 import type { Acted, Action } from '../desk.ts';
 import { why } from '../errors.ts';
 import { jitter } from '../random.ts';
@@ -9,6 +9,7 @@ import type { Control, Live } from './live.ts';
 import { operate } from './operator.ts';
 import { recallAll } from './recall.ts';
 import { ask, hear, probe, recover, run, type Settling } from './recovery.ts';
+import { Rounds } from './rounds.ts';
 import { arm, serve } from './serve.ts';
 import type { Site } from './site.ts';
 import { hasRoom, trim, trimEvents, trimmedBefore } from './trimming.ts';
@@ -19,14 +20,16 @@ const RECLAIM_LONGEST_MS = 2_000;
 /** Attempts to claim, some five seconds of them, before it is said once. */
 const TELLS_AFTER = 8;
 
-export type Actors = { readonly system: ActorSystemRef; count: number };
 /** nact names must be unique and have few characters; ours are numbers. */
-export const actors = (): Actors => ({ system: start(), count: 0 });
+export type Actors = { readonly system: ActorSystemRef; readonly rounds: Rounds; count: number };
+export const actors = (clock: Clock): Actors => ({ system: start(), rounds: new Rounds(clock), count: 0 });
 
 export class Activation {
   readonly live: Live;
   readonly #site: Site;
   readonly #reference: Ref<typeof TURN>;
+  readonly #rounds: Rounds;
+  readonly #begin = () => dispatch(this.#reference, TURN);
   readonly #gone: (activation: Activation) => void;
   readonly #startedMs: number;
   /** At most one message is ever inside nact: its mailbox has no bound, and stopping drops what is queued there. */
@@ -38,6 +41,7 @@ export class Activation {
     this.#gone = gone;
     this.#startedMs = site.clock.monotonic();
     live.wake = () => this.wake();
+    this.#rounds = host.rounds;
     this.#reference = spawn(host.system, () => this.#turn(), `location-${++host.count}`);
     this.wake();
   }
@@ -46,7 +50,7 @@ export class Activation {
   wake(): void {
     if (this.#turning || !this.#hasWork()) return;
     this.#turning = true;
-    dispatch(this.#reference, TURN);
+    this.#rounds.begin(this.#begin);
   }
 
   act(action: Action): Promise<Acted> {

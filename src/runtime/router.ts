@@ -18,7 +18,7 @@ const WALK_LOT = 64;
 
 export class Router {
   readonly #site: Site;
-  readonly #actors: Actors = actors();
+  readonly #actors: Actors;
   readonly #activations = new Map<Address, Activation>();
   /** Those with something in memory: the sweep looks at these alone. */
   readonly #waiting = new Set<Activation>();
@@ -27,6 +27,7 @@ export class Router {
 
   constructor(site: Site) {
     this.#site = site;
+    this.#actors = actors(site.clock);
   }
 
   get size(): number {

@@ -32,7 +32,7 @@ const ratios = {
   },
   W2: {
     bar: 0.7,
-    records: 150_000,
+    records: 300_000,
     runs: 5,
     measure: w2,
     what: 'dispenses/s, the device being a timer in the replica: no gateway over HTTP',

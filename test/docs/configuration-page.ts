@@ -161,5 +161,5 @@ A CA is refused as well where no TLS is spoken: \`KAFKA_SSL_CA\` without \`KAFKA
 ## The command line
 
 \`locus send\` and the commands of operators find a replica by \`LOCUS_URL\` (the public port, default \`http://127.0.0.1:8080\`) and \`LOCUS_ADMIN_URL\` (the
-admin port, default \`http://127.0.0.1:9090\`), and read \`ADMIN_TOKEN\` as a replica does. \`events\`, \`dead-letters\` and \`doctor\` read the variables above.
+admin port, default \`http://127.0.0.1:9090\`), and read \`ADMIN_TOKEN\` as a replica does. \`doctor\` alone reads the variables above.
 `;
