@@ -201,8 +201,8 @@ describe('ports and probes', () => {
   });
 
   it.each([
-    ['startup', { started: 'still starting', live: undefined, ready: 'still starting' }, [503, 200, 503]],
-    ['drain', { started: undefined, live: undefined, ready: 'draining' }, [200, 200, 503]],
+    ['startup', { started: 'still starting', live: undefined, ready: 'still starting', told: [] }, [503, 200, 503]],
+    ['drain', { started: undefined, live: undefined, ready: 'draining', told: [] }, [200, 200, 503]],
   ])('are served without the token, as the kubelet asks: at %s', async (_when, health, statuses) => {
     const { desk } = fakeDesk({ health: () => health });
     const admin = await startAdmin({ host: '127.0.0.1', port: 0, token: config.adminToken, desk, log: fakeLog().log });
