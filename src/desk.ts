@@ -34,6 +34,14 @@ export type Acted =
   | { readonly kind: 'acted'; readonly text: string }
   | { readonly kind: 'refused'; readonly code: Code; readonly why: string };
 
+/** What each probe says: undefined is well, else a sentence. `told`: what is wrong and keeps nobody from being served. */
+export type Health = {
+  readonly live: string | undefined;
+  readonly ready: string | undefined;
+  readonly started: string | undefined;
+  readonly told: readonly string[];
+};
+
 /** A JSON Schema, draft 2020-12. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 export type CataloguedCommand = {
@@ -119,8 +127,7 @@ export type Desk = {
   refusedPartitions(): readonly { readonly topic: string; readonly partition: number; readonly code: string; readonly why: string }[];
   accept(at: TopicPartition, because: string): Promise<Acted>;
   raiseGeneration(because: string): Promise<Acted>;
-  /** What each probe says: undefined is well, else a sentence. */
-  health(): { readonly live: string | undefined; readonly ready: string | undefined; readonly started: string | undefined };
+  health(): Health;
   metrics(): Promise<{ readonly type: string; readonly text: string }>;
 };
 

@@ -15,7 +15,7 @@ import { startHttp } from '../infra/http/server.ts';
 import { kafkaArchive } from '../infra/kafka/archive.ts';
 import { kafkaCommandLog } from '../infra/kafka/consumer.ts';
 import { kafkaWriter } from '../infra/kafka/producer.ts';
-import { checkRights } from '../infra/kafka/rights.ts';
+import { checkRights, type RightsOptions, refusedNow } from '../infra/kafka/rights.ts';
 import { ensureTopics } from '../infra/kafka/topics.ts';
 import { memoryDisk } from '../infra/memory/disk.ts';
 import { memoryLeaseStore, memoryLocks } from '../infra/memory/lease-store.ts';
@@ -143,7 +143,7 @@ const lanesOf = ({ commandsTopic, bulkTopic }: Config) =>
   ]);
 
 /** What a replica stands on. */
-type Parts = 'store' | 'registry' | 'notices' | 'leaseStore' | 'writer' | 'partitions' | 'commandLog';
+type Parts = 'store' | 'registry' | 'notices' | 'leaseStore' | 'writer' | 'partitions' | 'commandLog' | 'refusedByLog' | 'warnings';
 type Backing = {
   readonly parts: Pick<ReplicaOptions, Parts>;
   readonly archive: Archive;
@@ -159,12 +159,15 @@ async function fleet(config: FleetConfig, log: Log): Promise<Backing> {
   const { eventsTopic, deadLettersTopic, redisUrl: url, replicaId, sessionTimeoutMs, kafkaGroupId: groupId } = config;
   const store = redisStateStore({ ...redis, url, policy: config.durability === 'relaxed' ? 'relaxed' : 'durable' });
   const leaseStore = redisLeaseStore({ ...redis, urls: config.lockRedisUrls });
-  if (config.durability === 'relaxed') log.warn({}, 'DURABILITY=relaxed: what is acknowledged may be lost with the machine');
+  const warnings = config.durability === 'relaxed' ? ['DURABILITY=relaxed: what is acknowledged may be lost with the machine'] : [];
+  for (const warning of warnings) log.warn({}, warning);
   const [found] = await allOf([topics(config, log), store.start(), leaseStore.start()]);
   const partitions = await recorded(store, found, config.commandsTopic);
   const parts = {
     store,
     partitions,
+    refusedByLog: () => refusedNow(rightsOf(config, log)),
+    warnings,
     registry: redisRegistry({ ...redis, url }),
     notices: redisNotices({ ...redis, url }),
     leaseStore,
@@ -178,12 +181,17 @@ async function fleet(config: FleetConfig, log: Log): Promise<Backing> {
 
 /** Topics as they must be, and the right to use them; answers how many partitions the lanes have. */
 async function topics(config: FleetConfig, log: Log): Promise<number> {
-  const { eventsTopic, deadLettersTopic, commandsPartitions, kafkaGroupId: groupId } = config;
   if (config.kafkaSaslMechanism === 'PLAIN' && !config.kafkaSsl)
     log.warn({}, 'KAFKA_SASL_MECHANISM=PLAIN without KAFKA_SSL=true: the password crosses the network in clear');
-  const named = { commands: [...lanesOf(config).keys()], events: eventsTopic, deadLetters: deadLettersTopic };
-  await checkRights({ ...kafkaOf(config, log), ...named, groupId });
-  return ensureTopics({ ...kafkaOf(config, log), ...named, partitions: commandsPartitions });
+  const named = rightsOf(config, log);
+  await checkRights(named);
+  return ensureTopics({ ...named, partitions: config.commandsPartitions });
+}
+
+/** Whose rights on what are asked for. */
+function rightsOf(config: FleetConfig, log: Log): RightsOptions {
+  const { eventsTopic: events, deadLettersTopic: deadLetters, kafkaGroupId: groupId } = config;
+  return { ...kafkaOf(config, log), commands: [...lanesOf(config).keys()], events, deadLetters, groupId };
 }
 
 /** Waits for all: what must be changed before a start is told at once, not one start after the other. */

@@ -179,6 +179,8 @@ export type LeaseStore = {
   /** In the order asked. */
   renew(leases: readonly Lease[], ttlMs: number): Promise<readonly ('renewed' | 'lost' | 'no-quorum')[]>;
   release(leases: readonly Lease[]): Promise<void>;
+  /** Which nodes do not serve and why, as far as it is known, and whether a majority still does. Undefined: all serve. */
+  trouble?(): { readonly majority: boolean; readonly why: string } | undefined;
 };
 
 export type Replica = {
@@ -288,4 +290,10 @@ export type Archive = {
   bounds(topic: string): Promise<readonly { readonly low: number; readonly high: number }[]>;
   /** Some records from offset `from` on, in their order, and where to go on; `next` is `from` when nothing is there now. */
   read(at: TopicPartition, from: number): Promise<{ readonly records: readonly LogRecord[]; readonly next: number }>;
+};
+
+/** What the log refuses by now. `connections`: new ones; `settings`: what only a start asks for. `why`: a sentence with the fix. */
+export type LogRefusal = {
+  readonly what: 'reading' | 'commands' | 'events' | 'dead-letters' | 'connections' | 'settings';
+  readonly why: string;
 };

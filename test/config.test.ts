@@ -3,24 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { environment, readAdminToken, readConfig } from '../src/config.ts';
 import { LocusError } from '../src/errors.ts';
 import { variables } from '../src/variables.ts';
+import { CA as ca } from './ca.ts';
 
 const enough = {
   KAFKA_BROKERS: 'k1:9092',
   REDIS_URL: 'redis://store:6379',
   LOCK_REDIS_URLS: 'redis://l1:6379,redis://l2:6379,redis://l3:6379',
 };
-/** Expires in 2126; its key was thrown away. */
-const ca = `-----BEGIN CERTIFICATE-----
-MIIBjjCCATWgAwIBAgIUNGDHdgilU1VPXYA2FkzcP5ZB1HcwCgYIKoZIzj0EAwIw
-HDEaMBgGA1UEAwwRYSBDQSBvZiB0aGUgdGVzdHMwIBcNMjYxMTIxMDcyNDI4WhgP
-MjEyNjEwMjgwNzI0MjhaMBwxGjAYBgNVBAMMEWEgQ0Egb2YgdGhlIHRlc3RzMFkw
-EwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEzHaBfNHqnNxdX5bSB/0A+s7XCla6Ywj/
-iwgEnPFuxVmZ56JphOF6agwcPlu5ZwDgmN46w73MG7Cr0X+8K5QrvqNTMFEwHQYD
-VR0OBBYEFM9jO9kgtpkMCKAzi+o+cRWBKGmFMB8GA1UdIwQYMBaAFM9jO9kgtpkM
-CKAzi+o+cRWBKGmFMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIg
-ArtZwyn8CH8rPBaYJZPX9XlODqwmMT5kKGcEVJdCF8MCIGNdLHqWWhFvyiCcrB6A
-GWF8InOHVDVr4WMW4wUhtzOT
------END CERTIFICATE-----`;
 const sasl = { KAFKA_SASL_MECHANISM: 'PLAIN', KAFKA_SASL_USERNAME: 'locus', KAFKA_SASL_PASSWORD: 'hush' };
 const machine = {
   hostName: 'replica-0',
@@ -80,7 +69,7 @@ describe('configuration', () => {
       inboxMax: 100_000,
       inboxAfterMs: 1_000,
       residentMax: 100_000,
-      inflightMax: 4_000,
+      inflightMax: 8_000,
       dedupeWindowMs: 604_800_000,
       dedupeMax: 1_000_000,
       probeTimeoutMs: 2_000,

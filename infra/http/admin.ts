@@ -1,7 +1,7 @@
 /** The admin port: probes, metrics, inspection and operators' actions, for loopback or for whoever has the token. */
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Desk } from '../../src/desk.ts';
+import type { Desk, Health } from '../../src/desk.ts';
 import { type Fault, fault } from '../../src/errors.ts';
 import { actionIn, becauseIn, limitIn, targetIn } from './actions.ts';
 import { actionKeyIn, addressIn, keepIn, param } from './asked.ts';
@@ -42,15 +42,20 @@ function routes(app: FastifyInstance, { desk, token }: Guarded): void {
 
 /** Open to all: an orchestrator asks from anywhere and has no token. */
 function probes(app: FastifyInstance, desk: Desk): void {
-  const probe = (path: string, read: () => string | undefined) =>
+  const probe = (path: string, read: (health: Health) => string | undefined, more: (health: Health) => readonly string[] = () => []) =>
     app.get(path, (_request, reply) => {
-      const wrong = read();
+      const health = desk.health();
+      const wrong = read(health);
       reply.code(wrong === undefined ? 200 : 503).header('content-type', 'text/plain; charset=utf-8');
-      return reply.send(`${wrong ?? 'ok'}\n`);
+      return reply.send(`${[wrong ?? 'ok', ...more(health)].join('\n')}\n`);
     });
-  probe('/livez', () => desk.health().live);
-  probe('/readyz', () => desk.health().ready);
-  probe('/startupz', () => desk.health().started);
+  probe('/livez', ({ live }) => live);
+  probe(
+    '/readyz',
+    ({ ready }) => ready,
+    ({ told }) => told,
+  );
+  probe('/startupz', ({ started }) => started);
 }
 
 const LOOPBACK = /^(::1|(::ffff:)?127(\.\d{1,3}){3})$/;

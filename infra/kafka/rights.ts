@@ -1,8 +1,8 @@
-/** Asks the brokers at start whether this program may do all that it will do: a right that is missing must not be found out by a customer. */
+/** Asks the brokers whether this program may do all that it does, at start and ever after: a right that is missing must not be found out by a customer. */
 import { createRequire } from 'node:module';
 import type { RetryOptions } from 'kafkajs';
-import { type Fault, LocusError, linkRefused } from '../../src/errors.ts';
-import type { Clock } from '../../src/ports.ts';
+import { type Fault, LocusError, linkRefused, sentence } from '../../src/errors.ts';
+import type { Clock, Log, LogRefusal } from '../../src/ports.ts';
 import { type KafkaAccess, kafkaClient, RETRY } from './client.ts';
 import { type Asked, type Contact, contactOf } from './contact.ts';
 import { failure, lacking, refusal } from './refusals.ts';
@@ -33,7 +33,9 @@ export async function checkRights(options: RightsOptions): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       // A refusal is told at once; what may pass gets kafkajs's patience from the second attempt on.
-      return await askOnce(options, attempt === 1 ? AT_ONCE : RETRY);
+      const lacks = await askOnce(options, attempt === 1 ? AT_ONCE : RETRY);
+      if (lacks.length > 0) throw linkRefused(lacks.map(({ fault }) => fault));
+      return;
     } catch (error) {
       const passes = attempt === 1 || (attempt < ATTEMPTS && (error as { type?: unknown }).type !== undefined);
       if (error instanceof LocusError || refusal(error, options) !== undefined || !passes)
@@ -44,35 +46,61 @@ export async function checkRights(options: RightsOptions): Promise<void> {
   }
 }
 
-async function askOnce(options: RightsOptions, retry: RetryOptions): Promise<void> {
+/**
+ * What is refused by now, asked over a connection of its own: a password that works no more is known before the connections that stand are
+ * lost. Rejects when nobody answers.
+ */
+export async function refusedNow(options: RightsOptions): Promise<readonly LogRefusal[]> {
+  const turnedAway = (error: unknown): readonly Lack[] => {
+    const fault = refusal(error, options);
+    if (fault === undefined) throw error;
+    return [{ what: 'connections', fault }];
+  };
+  const lacks = await askOnce({ ...options, log: hushed(options.log) }, AT_ONCE).catch(turnedAway);
+  return lacks.map(({ what, fault }) => ({ what, why: sentence(fault) }));
+}
+
+/** Whoever asks tells what came of it. */
+function hushed(log: Log): Log {
+  const debug: Log['debug'] = (fields, message) => log.debug(fields, message);
+  return { debug, info: debug, warn: debug, error: debug };
+}
+
+/** A right that is lacking, and what cannot be done without it. */
+type Lack = { readonly what: LogRefusal['what']; readonly fault: Fault };
+
+async function askOnce(options: RightsOptions, retry: RetryOptions): Promise<readonly Lack[]> {
   const contact = contactOf(kafkaClient(options, retry));
   try {
     await contact.connect();
-    const faults = [...(await topicFaults(contact, options)), ...(await groupFaults(contact, options))];
-    if (faults.length > 0) throw linkRefused(faults);
+    return [...(await topicLacks(contact, options)), ...(await groupLacks(contact, options))];
   } finally {
     await contact.disconnect();
   }
 }
 
-async function topicFaults(contact: Contact, { commands, events, deadLetters, sasl }: RightsOptions): Promise<readonly Fault[]> {
+async function topicLacks(contact: Contact, { commands, events, deadLetters, sasl }: RightsOptions): Promise<readonly Lack[]> {
   const wanted = new Map([...commands.map((topic) => [topic, LANE] as const), [events, OUT], [deadLetters, OUT]]);
   const answers: readonly Topic[] = await contact.ask('any', allowedOn([...wanted.keys()]));
   return answers.flatMap(({ error, topic, allowed }) => {
     const may = (operation: Operation) => error !== TOPIC_REFUSED && (allowed & (1 << OPERATIONS[operation])) !== 0;
     const rights = (wanted.get(topic) ?? []).filter((it) => !may(it));
-    return rights.length === 0 ? [] : [lacking(sasl, rights, 'topic', topic)];
+    const what = topic === events ? 'events' : topic === deadLetters ? 'dead-letters' : withoutRights(rights);
+    return rights.length === 0 ? [] : [{ what, fault: lacking(sasl, rights, 'topic', topic) }];
   });
 }
+/** What of a lane is lost first. */
+const withoutRights = (rights: readonly Operation[]) =>
+  rights.includes('Read') ? 'reading' : rights.includes('Write') ? 'commands' : 'settings';
 const TOPIC_REFUSED = 29;
 
 /** A heartbeat of a member that nobody knows needs the right that joining needs, and changes nothing. */
-async function groupFaults(contact: Contact, { groupId, sasl }: RightsOptions): Promise<readonly Fault[]> {
+async function groupLacks(contact: Contact, { groupId, sasl }: RightsOptions): Promise<readonly Lack[]> {
   try {
     await contact.ask({ groupId }, strangersHeartbeat(groupId));
   } catch (error) {
     const type = (error as { type?: unknown }).type;
-    if (type === 'GROUP_AUTHORIZATION_FAILED') return [lacking(sasl, ['Read'], 'group', groupId)];
+    if (type === 'GROUP_AUTHORIZATION_FAILED') return [{ what: 'reading', fault: lacking(sasl, ['Read'], 'group', groupId) }];
     if (type !== 'UNKNOWN_MEMBER_ID') throw error;
   }
   return [];

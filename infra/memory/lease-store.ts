@@ -44,6 +44,10 @@ export function memoryLeaseStore({ clock, nodes }: MemoryLocks): LeaseStore {
         return asked.length - mine.length > nodes.length - quorum ? 'lost' : 'no-quorum';
       });
     },
+    trouble() {
+      const down = nodes.flatMap((node, n) => (node.up ? [] : [`lock node ${n} is down`]));
+      return down.length === 0 ? undefined : { majority: reachable().length >= quorum, why: down.join('; ') };
+    },
     async release(leases) {
       for (const node of reachable()) for (const lease of leases) drop(node, lease);
     },

@@ -5,7 +5,7 @@ import type { Address } from '../../src/message/address.ts';
 import type { Clock, Lease, LeaseStore } from '../../src/ports.ts';
 import { RedisConnection, type RedisOptions } from './connection.ts';
 import { type Client, ExecutionError, Lock, Redlock, ResourceLockedError } from './redlock.ts';
-import { databaseOf, rightsFault } from './refusals.ts';
+import { databaseOf, place, rightsFault } from './refusals.ts';
 import { LOCKS, lackingRights } from './rights.ts';
 import { luaFolder } from './scripts.ts';
 import { Slots } from './slots.ts';
@@ -71,7 +71,8 @@ export function redisLeaseStore({ urls, timeoutMs = TIMEOUT_MS, ...options }: Re
     },
     async renew(leases, ttlMs) {
       const batches: Promise<readonly Renewal[]>[] = [];
-      for (let from = 0; from < leases.length; from += BATCH) {
+      // With none to renew the nodes are asked all the same: one that is silent is found out before a lease is wanted.
+      for (let from = 0; from === 0 || from < leases.length; from += BATCH) {
         const batch = leases.slice(from, from + BATCH);
         const votes = Promise.all(renewers.map((node) => inTime(ttlMs, vote(node, batch, ttlMs), undefined)));
         batches.push(votes.then((all) => batch.map((_, i) => verdict(all, i, quorum))));
@@ -80,6 +81,14 @@ export function redisLeaseStore({ urls, timeoutMs = TIMEOUT_MS, ...options }: Re
     },
     async release(leases) {
       await Promise.all(leases.map(drop));
+    },
+    trouble() {
+      const down = urls.flatMap((url, n) => {
+        const away = [voters[n], renewers[n]].filter((it) => it?.live() === undefined);
+        const whys = away.map((it) => it?.trouble() ?? 'the connection was lost');
+        return away.length === 0 ? [] : [`lock node ${place(url)}: ${whys[0]}`];
+      });
+      return down.length === 0 ? undefined : { majority: urls.length - down.length >= quorum, why: down.join('; ') };
     },
   };
 }

@@ -28,6 +28,11 @@ export type Command = {
   readonly traceparent?: string;
 };
 
+/**
+ * How long the text of an event may be, bytes in UTF-8: with its key and frame it must pass a broker's message.max.bytes, 1,048,588 unless
+ * told otherwise. One that does not would be sent again for ever, and hold back every event behind it.
+ */
+export const EVENT_MAX_BYTES = 750_000;
 /** One event, ready for the store and for the events topic; `text` is its CloudEvents structured JSON. */
 export type EventText = { readonly address: Address; readonly seq: number; readonly text: string };
 

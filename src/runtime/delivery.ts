@@ -76,6 +76,10 @@ export class Delivery {
   get inflight(): number {
     return this.#intake.inflight;
   }
+  /** No more is taken before events are published. */
+  get outboxFull(): boolean {
+    return this.#intake.outboxFull;
+  }
   drain(): void {
     this.#draining = true;
   }

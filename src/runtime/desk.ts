@@ -10,6 +10,7 @@ import { findLetter, findLetters, replayLetter } from './dead-letters.ts';
 import { checkInput } from './definition.ts';
 import { act } from './forwarding.ts';
 import { entryParts, stateOf } from './ground.ts';
+import { health } from './health.ts';
 import { inspectLocation, inspectLocations, inspectParked } from './inspection.ts';
 import { publishedEvents } from './published.ts';
 import type { Replica } from './replica.ts';
@@ -168,19 +169,3 @@ async function accept(it: DeskOptions, at: TopicPartition, because: string): Pro
   it.replica.site.log.warn({ ...at, generation, because }, 'an operator accepted a refused partition');
   return { kind: 'acted', text: JSON.stringify({ ...at, generation }) };
 }
-
-function health(replica: Replica): ReturnType<Desk['health']> {
-  const { state } = replica;
-  const started = state === 'starting' ? 'still starting' : undefined;
-  const ready =
-    started ??
-    (state !== 'serving'
-      ? 'draining'
-      : replica.site.store.life() === undefined
-        ? because('the state store is not reachable', replica.site.store.trouble?.())
-        : replica.joined
-          ? undefined
-          : because('not in the consumer group: no heartbeat was acknowledged within the session', replica.trouble));
-  return { live: undefined, started, ready };
-}
-const because = (what: string, reason: string | undefined): string => (reason === undefined ? what : `${what}: ${reason}`);

@@ -1,6 +1,6 @@
 /** A batch of turns on its way to one commit: events, entries and header fields pile up on a copy of the committed picture. */
 import type { Recalled } from '../actor.ts';
-import { type EventHead, type EventText, eventText } from '../message/envelope.ts';
+import { EVENT_MAX_BYTES, type EventHead, type EventText, eventText } from '../message/envelope.ts';
 import type { Change, EntryStatus, Header } from '../ports.ts';
 import type { Definition, EventData } from './definition.ts';
 import {
@@ -168,6 +168,18 @@ export class Draft {
     // A timer is armed until its command has an outcome or an intent; while that is parked it stands.
     const timer = status === 'parked' || armedAs(this.timers, cause.commandId) === undefined ? undefined : timerOf(cause.commandId);
     if (timer !== undefined) this.setTimers(without(this.timers, timer.name));
+  }
+
+  /** Why an event that was booked since the mark can never be published, if there is one. */
+  tooLarge({ events }: Mark): string | undefined {
+    for (const { text } of this.#events.slice(events)) {
+      // A character takes at most three bytes: hardly any text has to be measured.
+      if (text.length * 3 <= EVENT_MAX_BYTES) continue;
+      const bytes = Buffer.byteLength(text);
+      if (bytes > EVENT_MAX_BYTES)
+        return `an event of it has ${bytes} bytes, its reply included: at most ${EVENT_MAX_BYTES} can be published`;
+    }
+    return undefined;
   }
 
   /** Is this id written by an earlier turn of this batch? */

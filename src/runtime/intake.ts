@@ -40,6 +40,9 @@ export class Intake {
   get inflight(): number {
     return this.#inflight.customer + this.#inflight.bulk;
   }
+  get outboxFull(): boolean {
+    return this.#it.outbox() > OUTBOX_MAX.customer;
+  }
   /** Partitions share what may be under way: one that is far ahead would leave the locations of the others without work. */
   hasRoom(tracker: OffsetTracker, lane: Lanes): boolean {
     if (this.#it.outbox() > OUTBOX_MAX[lane] || this.#inflight[lane] >= this.#it.inflightMax) return false;

@@ -95,6 +95,14 @@ export class LeaseKeeper {
     const held = this.#held.get(address);
     return held !== undefined && (!held.real || this.#trusted(address) > this.#it.ttlMs / 2);
   }
+  /** What does not serve of what leases are kept in, and what follows from it. */
+  get trouble(): string | undefined {
+    const { store, giveUpMs } = this.#it;
+    const trouble = store.trouble?.();
+    if (trouble === undefined) return undefined;
+    const without = `no leases can be had: after ${Math.ceil(giveUpMs / 1_000)} s locations go on without them, as safely but with slower changes of hands`;
+    return `${trouble.majority ? 'leases go on, though not all lock nodes serve' : without}: ${trouble.why}`;
+  }
   /** What is left of the trust in a lease, ms; 0 and less: none. */
   leftMs(address: Address): number {
     return this.#trusted(address);

@@ -4,12 +4,26 @@ import { why } from '../errors.ts';
 import type { Address } from '../message/address.ts';
 import type { Lane } from '../message/envelope.ts';
 import { partitionOf } from '../message/partition.ts';
-import type { Alarm, Clock, CommandLog, LeaseStore, Log, LogReader, LogWriter, Notices, Random, Registry, StateStore } from '../ports.ts';
+import type {
+  Alarm,
+  Clock,
+  CommandLog,
+  LeaseStore,
+  Log,
+  LogReader,
+  LogRefusal,
+  LogWriter,
+  Notices,
+  Random,
+  Registry,
+  StateStore,
+} from '../ports.ts';
 import { type Definitions, longestEffectMs } from './definition.ts';
 import { Delivery } from './delivery.ts';
 import { effects } from './effects.ts';
 import { EvidenceKeeper } from './evidence.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
+import { LogWatch } from './log-watch.ts';
 import { Membership } from './membership.ts';
 import { OutboxRelay } from './outbox-relay.ts';
 import { Partitions } from './partitions.ts';
@@ -45,6 +59,10 @@ export type ReplicaOptions = {
     readonly before: readonly number[];
     readonly fatal: (why: string) => void;
   }) => CommandLog;
+  /** Asks the log what it refuses by now, where it may refuse anything; rejects when it does not answer. */
+  readonly refusedByLog?: () => Promise<readonly LogRefusal[]>;
+  /** What an operator chose and should be reminded of. */
+  readonly warnings?: readonly string[];
   /** The process must end: why. */
   readonly fatal: (why: string) => void;
 };
@@ -52,6 +70,7 @@ export type ReplicaOptions = {
 const SWEEP_MS = 100;
 const PASSIVATE_MS = 1_000;
 const HANDOVER_MS = 500;
+const LOG_WATCH_MS = 5_000;
 /** What a claim without the lease waits beside TTL and the longest effect. */
 const LEASE_PATIENCE_MS = 5_000;
 
@@ -61,6 +80,7 @@ export class Replica {
   readonly partitions: Partitions;
   readonly membership: Membership;
   readonly delivery: Delivery;
+  readonly logWatch: LogWatch;
   readonly #it: ReplicaOptions;
   #commandLog: CommandLog | undefined;
   #timers: Alarm[] = [];
@@ -69,7 +89,8 @@ export class Replica {
 
   constructor(options: ReplicaOptions) {
     this.#it = options;
-    const { clock, log, store } = options;
+    const { clock, log, store, refusedByLog = async () => [] } = options;
+    this.logWatch = new LogWatch(refusedByLog, log);
     const topic = this.#topicOf('customer') ?? '';
     this.partitions = new Partitions({
       store,
@@ -115,6 +136,10 @@ export class Replica {
     return this.#commandLog?.trouble?.();
   }
 
+  get warnings(): readonly string[] {
+    return this.#it.warnings ?? [];
+  }
+
   async start(): Promise<void> {
     const { store, notices, writer, log, clock, registry, leaseStore } = this.#it;
     await store.start();
@@ -130,6 +155,7 @@ export class Replica {
     const failed = (error: unknown) => log.error({ why: why(error) }, 'a periodic task failed');
     this.#timers = [
       every(clock, SWEEP_MS, () => this.#sweep(), failed),
+      every(clock, LOG_WATCH_MS, () => this.logWatch.look(), failed),
       every(clock, PASSIVATE_MS, () => this.router.passivate(), failed),
       every(
         clock,

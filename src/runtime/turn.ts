@@ -54,19 +54,34 @@ export function decide(draft: Draft, command: Command, checked: Checked, found: 
       fence: { epoch: draft.pen.epoch, seq: draft.seq + 1 },
       recalled: new Map(recalled.map((id) => [id, id === command.commandId ? draft.ownRecord(id, found) : draft.recalled(id, found)])),
     };
-    const answer = shape.decide(draft.state, checked.value, turn);
-    if (answer.kind === 'refuse') return refuseWith(draft, cause, answer.code, answer.detail);
-    if (answer.kind === 'perform') {
-      if (draft.intent !== undefined) return refuseWith(draft, cause, 'IN_DOUBT_OPEN', { commandId: draft.intent.commandId });
-      if (shape.settle === undefined) return { kind: 'throws', error: `${command.name} performs but has no settle` };
-      return intend(draft, command, answer, witness, mark);
-    }
-    acceptInto(draft, cause, answer);
-    return violated(draft, mark) ?? { kind: 'done' };
+    const decision = answered(draft, command, shape, shape.decide(draft.state, checked.value, turn), witness, mark);
+    const large = draft.tooLarge(mark);
+    if (large === undefined) return decision;
+    draft.back(mark);
+    return { kind: 'throws', error: large };
   } catch (error) {
     draft.back(mark);
     return { kind: 'throws', error: why(error) };
   }
+}
+
+function answered(
+  draft: Draft,
+  command: Command,
+  shape: CommandShape,
+  answer: ReturnType<CommandShape['decide']>,
+  witness: string | undefined,
+  mark: ReturnType<Draft['mark']>,
+): Decision {
+  const cause = causeOf(command);
+  if (answer.kind === 'refuse') return refuseWith(draft, cause, answer.code, answer.detail);
+  if (answer.kind === 'perform') {
+    if (draft.intent !== undefined) return refuseWith(draft, cause, 'IN_DOUBT_OPEN', { commandId: draft.intent.commandId });
+    if (shape.settle === undefined) return { kind: 'throws', error: `${command.name} performs but has no settle` };
+    return intend(draft, command, answer, witness, mark);
+  }
+  acceptInto(draft, cause, answer);
+  return violated(draft, mark) ?? { kind: 'done' };
 }
 
 function intend(
@@ -176,6 +191,8 @@ function trySettle(draft: Draft, intent: Intent, evidence: Evidence, mark: Retur
     }
     const bad = violated(draft, mark);
     if (bad?.kind === 'violates') return { error: `the invariant "${bad.invariant}" would not hold` };
+    const large = draft.tooLarge(mark);
+    if (large !== undefined) return { error: large };
     return { status: answer.kind === 'accept' ? 'done' : 'refused' };
   } catch (error) {
     return { error: why(error) };

@@ -155,6 +155,23 @@ export function leaseStoreSuite(name: string, begin: () => Promise<LockWorld>): 
       await vi.waitFor(async () => expect(await late.acquire(leaseOf('t/1', 'r-1'), TTL_MS)).toBe('granted'), 10_000);
     });
 
+    test('which nodes do not serve is told, and whether a majority does, also by one that holds no lease', async () => {
+      const { a } = await setup();
+      const tells = (majority: boolean, nodes: number) =>
+        vi.waitFor(async () => {
+          await a.renew([], TTL_MS);
+          expect(a.trouble?.()).toEqual({ majority, why: expect.stringMatching(new RegExp(`^(lock node [^;]+(; |$)){${nodes}}$`)) });
+        }, 10_000);
+      expect(a.trouble?.()).toBeUndefined();
+      await world.silence(2);
+      await tells(true, 1);
+      await world.kill(0);
+      await tells(false, 2);
+      await world.revive(0);
+      await world.revive(2);
+      await vi.waitFor(() => expect(a.trouble?.()).toBeUndefined(), 10_000);
+    });
+
     test('a silent node neither hangs nor decides', async () => {
       const { a, b } = await setup();
       const mine = leaseOf('t/1', 'r-1');

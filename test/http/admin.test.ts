@@ -37,11 +37,22 @@ describe('probes', () => {
   });
 
   it('answer 503 with the reason, each its own', async () => {
-    const { get } = await setup({ health: () => ({ live: undefined, ready: 'draining', started: 'still starting' }) });
+    const { get } = await setup({ health: () => ({ live: undefined, ready: 'draining', started: 'still starting', told: [] }) });
     expect((await get('/livez')).status).toBe(200);
     const ready = await get('/readyz');
     expect([ready.status, await ready.text()]).toEqual([503, 'draining\n']);
     expect(await (await get('/startupz')).text()).toBe('still starting\n');
+  });
+
+  it('tell in /readyz, a line each, what is wrong and keeps nobody from being served', async () => {
+    const told = ['a lock node is away', 'the next start will fail'];
+    const well = await setup({ health: () => ({ live: undefined, ready: undefined, started: undefined, told }) });
+    const answer = await well.get('/readyz');
+    expect([answer.status, await answer.text()]).toEqual([200, 'ok\na lock node is away\nthe next start will fail\n']);
+    expect(await (await well.get('/livez')).text()).toBe('ok\n');
+    const away = await setup({ health: () => ({ live: undefined, ready: 'no store', started: undefined, told }) });
+    const refused = await away.get('/readyz');
+    expect([refused.status, await refused.text()]).toEqual([503, 'no store\na lock node is away\nthe next start will fail\n']);
   });
 });
 

@@ -31,7 +31,7 @@ export function fakeDesk(answers: Partial<Desk> = {}): { readonly desk: Desk; re
     replayLetter: async () => acted,
     accept: async () => acted,
     raiseGeneration: async () => acted,
-    health: () => ({ live: undefined, ready: undefined, started: undefined }),
+    health: () => ({ live: undefined, ready: undefined, started: undefined, told: [] }),
     metrics: async () => ({ type: 'text/plain; version=0.0.4', text: 'locus_active 3\n' }),
     ...answers,
   };

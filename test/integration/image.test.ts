@@ -67,11 +67,12 @@ function copy(root: string, at: string, rest: string): void {
   }
 }
 
-/** With the arguments of the manifests unless others are given; as the user of the image where this process may become one. */
+/** By the entry point, with the arguments of the manifests unless others are given; as the user of the image where this process may become one. */
 function start(env: Readonly<Record<string, string>>, args = container.args ?? []) {
   const [uid = 0, gid = 0] = (last(stages().at(-1) as Stage, 'USER') ?? '').split(':').map(Number);
   const identity = process.getuid?.() === 0 ? { uid, gid } : {};
-  const child = spawn(join(dir, 'image/usr/local/bin/node'), [...args], {
+  const [, ...flags] = JSON.parse(last(stages().at(-1) as Stage, 'ENTRYPOINT') ?? '') as string[];
+  const child = spawn(join(dir, 'image/usr/local/bin/node'), [...flags, ...args], {
     cwd: app,
     env: { ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

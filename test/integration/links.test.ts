@@ -139,6 +139,11 @@ function locus(words: readonly string[], bent: Readonly<Record<string, string>> 
 }
 /** Lines of docs/links.md that a replica does without, once its topics are there. */
 const BEYOND = /User:locus --operation (Read|DescribeConfigs) --topic|doctor-|--cluster/;
+/** Waits until `/readyz` says it. */
+const telling = (one: Awaited<ReturnType<typeof serve>>) => (what: RegExp) =>
+  until(`readyz tells ${what}`, async () => what.test(await one.readyz()), 30_000).catch(async (error: unknown) => {
+    throw new Error(`it told ${await one.readyz()}`, { cause: error });
+  });
 
 describe('the links', () => {
   it('carry a fleet whose replicas come by PLAIN and by both SCRAMs, with the rights of docs/links.md and secrets from files', async () => {
@@ -291,10 +296,7 @@ describe('the links', () => {
   it('say in /readyz what is refused later, and carry on when it is mended', async () => {
     const one = await serve('later');
     await ready(one);
-    const tells = (what: RegExp) =>
-      until(`readyz tells ${what}`, async () => what.test(await one.readyz()), 30_000).catch(async (error: unknown) => {
-        throw new Error(`it told ${await one.readyz()}`, { cause: error });
-      });
+    const tells = telling(one);
 
     // The store: its password is rotated, then a right is taken away.
     await store.user('locus', SECRETS.wrong);
@@ -313,7 +315,9 @@ describe('the links', () => {
 
     // The broker: a right is taken away, and given back.
     await kafka.revoke('locus', /--group/);
-    await tells(/^503 not in the consumer group: .*User:locus.*docs\/links\.md/);
+    await tells(
+      /^503 not in the consumer group: .*group locus is without Read for User:locus: \S+ --add --allow-principal User:locus \S+ Read --group locus/,
+    );
     await kafka.grant('locus');
     await ready(one);
 
@@ -448,6 +452,67 @@ describe('the links', () => {
     expect(await look('dead-letters', 'ls')).toMatchObject({ exit: 0, out: expect.stringContaining('no dead letter') });
     await kafka.grant('locus');
     expect(await events()).toMatchObject({ exit: 0, out: expect.stringContaining(' Loaded  e-1 ') });
+  });
+
+  it('say in /readyz which right to write was taken away, and serve as long as they can', async () => {
+    const one = await serve('writes', { KAFKA_SASL_MECHANISM: 'SCRAM-SHA-512' });
+    await ready(one);
+    const tells = telling(one);
+    const grant = (topic: string) =>
+      `ACL of Kafka's topic ${topic} is without Write for User:locus: \\S+ --add .*--operation Write --topic ${topic}`;
+
+    await kafka.revoke('locus', /--topic locus\.(events|dead-letters)/);
+    const [events, letters] = [grant('locus.events'), grant('locus.dead-letters')];
+    await tells(new RegExp(`^200 ok\nevents cannot be published: \\d+ wait.*: ${events}\ndead letters cannot be written: .*: ${letters}$`));
+    expect(await one.load('L7', 'unheard')).toBe('done');
+    await tells(/^200 ok\nevents cannot be published: [1-9]\d* wait, safe in the store: /);
+
+    await kafka.grant('locus');
+    await kafka.revoke('locus', /--topic locus\.commands/, 'Write');
+    const commands = `${grant('locus.commands')}; ${grant('locus.commands.bulk')}`;
+    await tells(new RegExp(`^503 commands cannot be written: none is taken over HTTP, and timers wait: ${commands}$`));
+    // A problem of HTTP, whose status is a number.
+    expect(await one.load('L7', 'refused')).toBe(503);
+    await kafka.revoke('locus', /--topic locus\.commands/, 'Read');
+    await tells(
+      /^503 (commands cannot be read|not in the consumer group.*): ACL of Kafka's topic locus\.commands is without Read, Write.* for User:locus: /,
+    );
+
+    await kafka.grant('locus');
+    await ready(one);
+    expect(await one.load('L7', 'refused')).toBe('done');
+
+    // A password that works no more, while the connections that stand do.
+    await kafka.scramPassword('locus', SECRETS.wrong);
+    await tells(
+      /^200 ok\nKafka takes no new connections; .*: KAFKA_SASL_PASSWORD is refused by \S+ .* for user locus \(SCRAM-SHA-512\): write/,
+    );
+    expect(await one.load('L7', 'on-old-connections')).toBe('done');
+    await kafka.scramPassword('locus', SECRETS.kafka);
+    await ready(one);
+  });
+
+  it('say in /readyz that lock nodes refuse or are away, and serve without them', async () => {
+    const one = await serve('locks');
+    await ready(one);
+    const tells = telling(one);
+    const without = (why: string) =>
+      new RegExp(`^200 ok\nno leases can be had: after \\d+ s locations go on without them, .*: lock node \\S+: ${why}`);
+
+    await lock.user('locus', SECRETS.wrong);
+    await lock.tell('CLIENT', 'KILL', 'USER', 'locus');
+    await tells(without('LOCK_REDIS_URLS is refused by Redis at \\S+ for user locus \\(WRONGPASS\\): write the password'));
+    await lock.user('locus', SECRETS.lock);
+    await ready(one);
+    await lock.user('locus', SECRETS.lock, ['+eval']);
+    await tells(without('LOCK_REDIS_URLS .*is not allowed \\+eval: grant it there: ACL SETUSER locus \\+eval'));
+    await lock.user('locus', SECRETS.lock);
+    await ready(one);
+    await lock.server.kill9();
+    await tells(without('.*ECONNREFUSED'));
+    await lock.server.restart();
+    await ready(one);
+    expect(await one.load('L6', 'with-a-lease')).toBe('done');
   });
 
   it('never write a secret, at debug level, whoever refuses whom', () => {

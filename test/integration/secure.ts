@@ -1,11 +1,13 @@
 /** Kafka and Redis behind TLS, with users of few rights: a broker, a store and a lock node, the certificates made here, the rights those of docs/links.md. */
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { type AclEntry, AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, logLevel, ResourcePatternTypes } from 'kafkajs';
 import { vi } from 'vitest';
 import { freePort } from '../../infra/dev/free-port.ts';
+import { kafkaJars } from '../../infra/dev/kafka-jars.ts';
 import { type KafkaServer, startKafkaServer } from '../../infra/dev/kafka-server.ts';
 import { type RedisServer, startRedisServer } from '../../infra/dev/redis-server.ts';
 import { tool } from '../../infra/dev/tools.ts';
@@ -44,7 +46,10 @@ export type SecureKafka = {
   passwords(users: Readonly<Record<string, string>>): void;
   /** Grants what docs/links.md lists to a user of another name, but for the lines that match. */
   grant(user: string, except?: RegExp): Promise<void>;
-  revoke(user: string, line: RegExp): Promise<void>;
+  /** Takes back what the matching lines grant, or one operation of theirs. */
+  revoke(user: string, line: RegExp, only?: string): Promise<void>;
+  /** What SCRAM-SHA-512 knows from now on; who is connected stays so. */
+  scramPassword(user: string, password: string): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -94,9 +99,15 @@ export async function secureKafka(dir: string, { cert, key }: Certificates, user
       const lines = documented('kafka-acls.sh').filter((line) => !except.test(line));
       await admin.createAcls({ acl: lines.flatMap((line) => entriesOf(line, user)) });
     },
-    async revoke(user, line) {
+    async revoke(user, line, only) {
       const entries = documented('kafka-acls.sh').filter((it) => line.test(it));
-      await admin.deleteAcls({ filters: entries.flatMap((it) => entriesOf(it, user)) });
+      const filters = entries.flatMap((it) => entriesOf(it, user));
+      await admin.deleteAcls({ filters: filters.filter(({ operation }) => only === undefined || operation === OPERATIONS[only]) });
+    },
+    async scramPassword(user, password) {
+      const on = ['--bootstrap-server', server.brokers, '--entity-type', 'users', '--entity-name', user];
+      const command = ['kafka.admin.ConfigCommand', ...on, '--alter', '--add-config', `SCRAM-SHA-512=[password=${password}]`];
+      await promisify(execFile)(tool('java'), [QUIET, '-cp', join(kafkaJars(), '*'), ...command]);
     },
     async stop() {
       await admin.disconnect();
@@ -105,6 +116,7 @@ export async function secureKafka(dir: string, { cert, key }: Certificates, user
   };
 }
 
+const QUIET = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
 const ANY = {
   resourceType: AclResourceTypes.ANY,
   resourcePatternType: ResourcePatternTypes.ANY,
@@ -169,6 +181,8 @@ export async function secureRedis(
   const user = ['--user', 'locus', 'on', `>${password}`, ...grantsOf(kind)];
   const server = await startRedisServer({ dir, durable: kind === 'store', more: ['--tls-port', String(port), ...files, ...user] });
   const client = new Redis(server.url, { lazyConnect: true });
+  // A server that a test takes down: whoever tells it something then is told so.
+  client.on('error', () => {});
   await client.connect();
   const tell: SecureRedis['tell'] = (...command) => client.call(...command);
   return {

@@ -14,6 +14,7 @@ import { until } from './until.ts';
 
 export const TTL_MS = 3_000;
 export const SESSION_MS = 6_000;
+const LOCUS = ['dist/src/cli.js', 'serve'];
 
 export type ReplicaProcess = {
   readonly id: string;
@@ -77,12 +78,12 @@ export async function town(
     LOG_LEVEL: 'info',
   });
 
-  /** Starts a replica; resolves when it is ready, or at once with `wait: false`. */
-  async function replica(id: string, wait = true): Promise<ReplicaProcess> {
+  /** Starts a replica; resolves when it is ready, or at once with `wait: false`. `program`: one that does what `locus serve` does. */
+  async function replica(id: string, wait = true, program: readonly string[] = LOCUS): Promise<ReplicaProcess> {
     const [http, adminPort] = [await freePort(), await freePort()];
     const log = join(dir, `${id}-${http}.log`);
     const output = openSync(log, 'a');
-    const child = spawn(process.execPath, ['dist/src/cli.js', 'serve'], {
+    const child = spawn(process.execPath, program, {
       env: environment(id, http, adminPort),
       stdio: ['ignore', output, output],
     });

@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { copyOf, last, stages, visible } from './dockerfile.ts';
 import { container } from './manifests.ts';
 
 const root = join(import.meta.dirname, '../..');
+const started = (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: { start: string } }).scripts.start;
 const [build, image, ...others] = stages();
 const copies = (stage = build) => (stage?.instructions ?? []).filter(({ verb }) => verb === 'COPY').map(({ rest }) => copyOf(rest));
 const runs = (stage = build) => (stage?.instructions ?? []).filter(({ verb }) => verb === 'RUN').map(({ rest }) => rest);
@@ -37,7 +38,10 @@ describe('the image', () => {
 
   it('runs as a number that is not root, and starts node itself', () => {
     expect(last(image, 'USER')).toMatch(/^[1-9]\d{4,}:[1-9]\d{4,}$/);
-    expect(JSON.parse(last(image, 'ENTRYPOINT') ?? '')).toEqual(['node']);
+    // What `npm start` runs, flags and all.
+    const command = [...JSON.parse(last(image, 'ENTRYPOINT') ?? ''), ...JSON.parse(last(image, 'CMD') ?? '')];
+    expect(command.join(' ')).toBe(started);
+    expect(command[0]).toBe('node');
     expect(container.args?.slice(-2)).toEqual(JSON.parse(last(image, 'CMD') ?? ''));
     expect(container).not.toHaveProperty('command');
   });

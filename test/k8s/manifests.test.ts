@@ -20,8 +20,8 @@ const SECRETS: Readonly<Record<string, string>> = {
 const machine = {
   hostName: 'not-asked',
   readFile(path: string) {
-    const mount = k8s.mountedSecrets().find((it) => path.startsWith(`${it.path}/`));
-    const value = mount?.secret === 'locus' ? SECRETS[path.slice(mount.path.length + 1)] : undefined;
+    const mount = k8s.mounts().find((it) => path.startsWith(`${it.path}/`));
+    const value = mount?.kind === 'Secret' && mount.name === 'locus' ? SECRETS[path.slice(mount.path.length + 1)] : undefined;
     if (value === undefined) throw new Error(`nothing is mounted at ${path}`);
     return `${value}\n`;
   },
@@ -86,8 +86,13 @@ describe('a replica', () => {
 
   it('is spread over nodes, and over zones where there are any', () => {
     expect(pod.topologySpreadConstraints).toMatchObject([
-      { topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: LABELS } },
-      { topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway', labelSelector: { matchLabels: LABELS } },
+      { maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'DoNotSchedule', labelSelector: { matchLabels: LABELS } },
+      {
+        maxSkew: 1,
+        topologyKey: 'topology.kubernetes.io/zone',
+        whenUnsatisfiable: 'ScheduleAnyway',
+        labelSelector: { matchLabels: LABELS },
+      },
     ]);
   });
 
@@ -107,7 +112,8 @@ describe('a replica', () => {
     const heapMiB = Number(/^--max-old-space-size=(\d+)$/.exec(container.args?.[0] ?? '')?.[1]);
     const { requests, limits } = container.resources ?? {};
     expect(requests?.memory).toBe(limits?.memory);
-    expect(Number(/^(\d+)Mi$/.exec(String(limits?.memory))?.[1])).toBeGreaterThanOrEqual(heapMiB + 256);
+    const newMiB = 3 * Number(/--max-semi-space-size=(\d+)/.exec(last(stages().at(-1), 'ENTRYPOINT') ?? '')?.[1]);
+    expect(Number(/^(\d+)Mi$/.exec(String(limits?.memory))?.[1])).toBeGreaterThanOrEqual(heapMiB + newMiB + 256);
     expect(requests?.cpu).toBeDefined();
     expect(limits).not.toHaveProperty('cpu');
   });
@@ -195,8 +201,8 @@ describe('ports and probes', () => {
   });
 
   it.each([
-    ['startup', { started: 'still starting', live: undefined, ready: 'still starting' }, [503, 200, 503]],
-    ['drain', { started: undefined, live: undefined, ready: 'draining' }, [200, 200, 503]],
+    ['startup', { started: 'still starting', live: undefined, ready: 'still starting', told: [] }, [503, 200, 503]],
+    ['drain', { started: undefined, live: undefined, ready: 'draining', told: [] }, [200, 200, 503]],
   ])('are served without the token, as the kubelet asks: at %s', async (_when, health, statuses) => {
     const { desk } = fakeDesk({ health: () => health });
     const admin = await startAdmin({ host: '127.0.0.1', port: 0, token: config.adminToken, desk, log: fakeLog().log });

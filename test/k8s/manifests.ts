@@ -38,13 +38,14 @@ export const resources: readonly Resource[] = [
   })),
 ];
 
-function lines(text: string): readonly (readonly [string, string])[] {
+/** The lines of an env file, as names and values. */
+export function lines(text: string): readonly (readonly [string, string])[] {
   const told = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return told.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]);
 }
 
-export function one<K extends keyof Kinds>(kind: K, name = 'locus'): Kinds[K] {
-  const found = resources.filter((it) => it.kind === kind && it.metadata.name === name);
+export function one<K extends keyof Kinds>(kind: K, name = 'locus', among = resources): Kinds[K] {
+  const found = among.filter((it) => it.kind === kind && it.metadata.name === name);
   if (found.length !== 1) throw new Error(`${found.length} of kind ${kind} are named ${name}`);
   return found[0] as unknown as Kinds[K];
 }
@@ -56,12 +57,15 @@ export const container = pod.containers[0] as IContainer;
 export const POD = { name: 'locus-1', ip: '10.1.2.3' };
 const fields: Readonly<Record<string, string>> = { 'metadata.name': POD.name, 'status.podIP': POD.ip };
 
+const podOf = (among: readonly Resource[]) => one('StatefulSet', 'locus', among).spec?.template.spec as IPodSpec;
+
 /** What the process finds in its environment, as the kubelet puts it together. */
-export function podEnvironment(): Readonly<Record<string, string>> {
+export function podEnvironment(among = resources): Readonly<Record<string, string>> {
   const env: Record<string, string> = {};
-  for (const { configMapRef } of container.envFrom ?? []) Object.assign(env, one('ConfigMap', configMapRef?.name).data);
+  const its = podOf(among).containers[0];
+  for (const { configMapRef } of its?.envFrom ?? []) Object.assign(env, one('ConfigMap', configMapRef?.name, among).data);
   const own: Record<string, string> = {};
-  for (const { name, value, valueFrom } of container.env ?? []) {
+  for (const { name, value, valueFrom } of its?.env ?? []) {
     const found = value ?? fields[valueFrom?.fieldRef?.fieldPath ?? ''];
     if (found === undefined) throw new Error(`nobody knows what ${name} would be`);
     own[name] = found.replace(/\$\((\w+)\)/g, (whole, other: string) => own[other] ?? whole);
@@ -69,10 +73,13 @@ export function podEnvironment(): Readonly<Record<string, string>> {
   return { ...env, ...own };
 }
 
-/** Paths below which the keys of a Secret lie, by the Secret's name. */
-export function mountedSecrets(): readonly { readonly path: string; readonly secret: string }[] {
-  return (container.volumeMounts ?? []).flatMap(({ name, mountPath }) => {
-    const secret = pod.volumes?.find((volume) => volume.name === name)?.secret?.secretName;
-    return secret === undefined ? [] : [{ path: mountPath, secret }];
+type Mount = { readonly path: string; readonly kind: 'Secret' | 'ConfigMap'; readonly name: string };
+/** Paths below which the keys of a Secret or a ConfigMap lie. */
+export function mounts(among = resources): readonly Mount[] {
+  const { volumes, containers } = podOf(among);
+  return (containers[0]?.volumeMounts ?? []).flatMap<Mount>(({ name: volume, mountPath: path }) => {
+    const { secret, configMap } = volumes?.find(({ name }) => name === volume) ?? {};
+    if (secret?.secretName !== undefined) return [{ path, kind: 'Secret', name: secret.secretName }];
+    return configMap?.name === undefined ? [] : [{ path, kind: 'ConfigMap', name: configMap.name }];
   });
 }

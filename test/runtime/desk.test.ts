@@ -124,7 +124,7 @@ it('reads committed state through a query, and knows no query of Object', async 
 
 it('takes no command while it drains, and is not ready', async () => {
   const { submit, front, node, clock, until } = await setup();
-  await until(() => expect(front.health()).toEqual({ live: undefined, started: undefined, ready: undefined }));
+  await until(() => expect(front.health()).toEqual({ live: undefined, started: undefined, ready: undefined, told: [] }));
   await clock.run(node.drain());
   await expect(submit('add', { amount: 5 }, { commandId: 'c2' })).rejects.toThrow(LocusError);
   expect(front.health().ready).toBe('draining');

@@ -9,7 +9,7 @@ import type { Bound } from '../../src/actor.ts';
 import type { Acted, Action } from '../../src/desk.ts';
 import { parseAddress } from '../../src/message/address.ts';
 import { encodeCommand, type Sendable } from '../../src/message/codec.ts';
-import type { Clock, Entry, Log, Random, StateStore } from '../../src/ports.ts';
+import type { Clock, Entry, Log, LogRefusal, Random, StateStore } from '../../src/ports.ts';
 import { definitions } from '../../src/runtime/definition.ts';
 import { entryParts } from '../../src/runtime/ground.ts';
 import type { Live } from '../../src/runtime/live.ts';
@@ -53,7 +53,13 @@ const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () 
 
 export function fleet(
   bound: Bound,
-  options: { readonly partitions?: number; readonly limits?: Partial<Limits>; readonly log?: Log; readonly seed?: number } = {},
+  options: {
+    readonly partitions?: number;
+    readonly limits?: Partial<Limits>;
+    readonly log?: Log;
+    readonly seed?: number;
+    readonly refusedByLog?: () => Promise<readonly LogRefusal[]>;
+  } = {},
 ) {
   const clock = new TestClock();
   const random = seeded(options.seed ?? 1);
@@ -103,6 +109,7 @@ export function fleet(
         });
         return member;
       },
+      ...(options.refusedByLog === undefined ? {} : { refusedByLog: options.refusedByLog }),
       fatal: () => {},
     });
     await clock.run(made.start());
