@@ -34,10 +34,25 @@ export type ReplicaProcess = {
 };
 
 export type Town = Awaited<ReturnType<typeof town>>;
+type Options = { readonly partitions?: number; readonly locations?: number; readonly device?: readonly string[] };
 
-export async function town(
-  options: { readonly partitions?: number; readonly locations?: number; readonly device?: readonly string[] } = {},
-) {
+/** What a town that cannot be built had begun is stopped again: nobody else knows of it. */
+export async function town(options: Options = {}) {
+  const begun: (() => Promise<unknown>)[] = [];
+  try {
+    return await build(options, begun);
+  } catch (error) {
+    await Promise.allSettled(begun.map((stop) => stop()));
+    throw error;
+  }
+}
+
+async function build(options: Options, begun: (() => Promise<unknown>)[]) {
+  const part = async <T extends { stop(): Promise<unknown> }>(starting: Promise<T>): Promise<T> => {
+    const it = await starting;
+    begun.push(() => it.stop());
+    return it;
+  };
   const dir = mkdtempSync(join(tmpdir(), 'locus-town-'));
   const name = `town-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
   const brokers = inject('brokers');
@@ -46,12 +61,16 @@ export async function town(
     mkdirSync(join(dir, part), { recursive: true });
     return join(dir, part);
   };
-  const store = await startRedisServer({ dir: folder('store'), durable: true });
-  const locks = await Promise.all([1, 2, 3].map((n) => startRedisServer({ dir: folder(`lock-${n}`), durable: false })));
-  const device = await startDevice(folder('device'), options.device ?? ['--latency', '5..20']);
+  const store = await part(startRedisServer({ dir: folder('store'), durable: true }));
+  const locks = await Promise.all([1, 2, 3].map((n) => part(startRedisServer({ dir: folder(`lock-${n}`), durable: false }))));
+  const device = await part(startDevice(folder('device'), options.device ?? ['--latency', '5..20']));
   const kafka = new Kafka({ clientId: name, brokers: [brokers], logLevel: logLevel.NOTHING });
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
   const admin = kafka.admin();
+  begun.push(
+    () => producer.disconnect(),
+    () => admin.disconnect(),
+  );
   await Promise.all([producer.connect(), admin.connect()]);
   const replicas = new Map<string, ReplicaProcess>();
   const partitions = options.partitions ?? 6;
