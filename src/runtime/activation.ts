@@ -79,9 +79,10 @@ export class Activation {
     if (live.phase === 'stopped') return false;
     // What is on its way into the inbox is there, or given up, before the location is let go: the next activation must find it.
     if (live.leaving !== undefined && live.appending.length > 0) return false;
-    if (live.phase !== 'active' || live.control.length > 0 || live.leaseLost) return true;
-    // An effect in hand is awaited, under the lease, before its location is let go.
+    if (live.phase !== 'active' || live.control.length > 0) return true;
+    // An effect in hand is awaited before its location is let go, whether or not the lease is lost meanwhile.
     if (live.leaving !== undefined) return live.running === undefined;
+    if (live.leaseLost) return true;
     return live.waits && live.heldBy(this.#site.clock.monotonic()) === undefined;
   }
 
@@ -247,9 +248,8 @@ export class Activation {
     }
     await site.leases.release([live.address]);
     // Once revoked it may be named by an index that was walked while it was still here: its partition can be back already.
-    live.returns =
-      live.leaving === 'revoked' ||
-      (live.leaving === 'evicted' && (live.claim === undefined || live.waits || live.ground?.intent !== undefined));
+    // Without a claim nobody knows what it has left: a commit whose answer was lost may hold events, or an intent.
+    live.returns = live.leaving === 'revoked' || live.claim === undefined || live.waits || live.ground?.intent !== undefined;
     this.#forget();
     if (live.running !== undefined) site.meters.opened(-1);
     for (const control of live.control.splice(0)) {

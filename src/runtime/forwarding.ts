@@ -50,5 +50,7 @@ async function withoutOwner({ replica }: Reach, place: Place, action: Action): P
   live.claim = claimed.claim;
   live.ground = groundOf(definition, place.id, claimed);
   live.published = claimed.published;
+  // What an owner before has not published comes first, or the topic would have a hole.
+  site.relay.push(claimed.unpublished, () => {});
   return (await operate(site, live, action, new Map())).acted;
 }

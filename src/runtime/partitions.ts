@@ -32,6 +32,8 @@ export class Partitions {
   readonly #refused = new Map<string, Refused>();
   /** Refused partitions of which an operator said that they are as they should be: why each was refused. */
   readonly #accepted = new Map<string, string>();
+  /** Partitions whose log seemed to end too early: how far they were applied or committed by then. */
+  readonly #reached = new Map<string, number>();
   #log: Pick<CommandLog, 'commit' | 'again'> | undefined;
   #generation: string | undefined;
   /** The latest that the store had, kept when the store has lost it: the next one must be above it. */
@@ -92,14 +94,25 @@ export class Partitions {
 
   /** Gained: where to begin, once the store has answered. */
   async begin(at: TopicPartition, bounds: Bounds): Promise<Begin> {
-    const begin = await this.#decide(at, bounds);
+    const { reached, ...begin } = await this.#decide(at, bounds);
     if ('refused' in begin) {
+      if (begin.refused === 'COMMANDS_RECREATED') this.#checkEnd(at, bounds.high, reached ?? 0);
       this.#refused.set(nameOf(at), { ...at, code: begin.refused, why: begin.why });
       this.#it.log.error({ ...at, code: begin.refused, why: begin.why }, 'partition refused');
     }
     return begin;
   }
-  async #decide(at: TopicPartition, bounds: Bounds): Promise<Begin> {
+  /**
+   * The log's end was looked at before the store was: whoever held the partition then may have gone on since, and it only seems to end too early.
+   * Judged again by a later look: below what was reached before that look, it is another log.
+   */
+  #checkEnd(at: TopicPartition, high: number, reached: number): void {
+    const before = this.#reached.get(nameOf(at));
+    this.#reached.set(nameOf(at), reached);
+    if (before === undefined || high >= before)
+      throw new LocusError('LOG_DOWN', `${nameOf(at)} ended at ${high} when ${reached} was applied: its end is looked at again`);
+  }
+  async #decide(at: TopicPartition, bounds: Bounds): Promise<Begin & { readonly reached?: number }> {
     const { store, log, clock } = this.#it;
     for (;;) {
       try {
@@ -114,7 +127,7 @@ export class Partitions {
         const accepted = await this.#accept(at, bounds, generation);
         const applied = await store.applied(this.#key(at));
         const begin = accepted === undefined ? startPosition(bounds, applied, store.life() ?? '') : { offset: accepted };
-        if ('refused' in begin) return begin;
+        if ('refused' in begin) return { ...begin, reached: Math.max(bounds.committed ?? 0, applied?.offset ?? 0) };
         if ('moved' in begin)
           log.warn(
             { ...at, committed: bounds.committed, applied: applied?.offset },
@@ -122,6 +135,7 @@ export class Partitions {
           );
         this.#accepted.delete(nameOf(at));
         this.#refused.delete(nameOf(at));
+        this.#reached.delete(nameOf(at));
         this.#set(at, new OffsetTracker(begin.offset, applied));
         if (at.topic === this.#it.topic) this.#gained(at.partition);
         return { offset: begin.offset };
@@ -146,6 +160,7 @@ export class Partitions {
   end(at: TopicPartition): void {
     this.#refused.delete(nameOf(at));
     this.#accepted.delete(nameOf(at));
+    this.#reached.delete(nameOf(at));
     this.#forget(at);
   }
   refuse(at: TopicPartition, code: string, reason: string): void {

@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { Acted } from '../../src/desk.ts';
 import { inspectLocations } from '../../src/runtime/inspection.ts';
 import { held, setup } from './bundle.ts';
+import { EVENTS } from './fleet.ts';
+import { frontOf } from './front.ts';
 import { mood } from './till.ts';
 
 type Bundle = ReturnType<typeof setup>;
@@ -230,6 +232,26 @@ describe('an operator', () => {
     expect(await node.act('T1', { verb: 'replay', commandId: id })).toMatchObject({ kind: 'refused', code: 'BUSY' });
     expect(await node.act('T1', { verb: 'replay', commandId: id })).toMatchObject({ kind: 'acted' });
     expect(await it.outcome('T1', id)).toMatchObject({ status: 'done' });
+  });
+
+  it('acts on a location without an owner, whose unpublished events come first', async () => {
+    const it = setup({ partitions: 2 });
+    const a = await it.replica('a');
+    const b = await it.replica('b');
+    await it.until(() => expect(a.replica.partitions.heldPartitions).toHaveLength(1));
+    const id =
+      ['T1', 'T2', 'T3', 'T4', 'T5', 'T6'].find((one) => a.replica.partitions.held(a.replica.site.partitionOf(`till/${one}`))) ?? '';
+    it.log.setWriters('down');
+    await it.outcome(id, it.send(id, 'add', { amount: 1 }));
+    a.kill();
+    it.disk.replicas.delete('a/1');
+    const { front } = await frontOf(it, b.replica);
+    const acted = await it.clock.run(front.act(`till/${id}`, { verb: 'pause', key: 'k', because: 'a test' }, false));
+    expect([acted.kind, b.live(id)]).toEqual(['acted', undefined]);
+    it.log.setWriters('well');
+    const published = () => it.log.records(EVENTS).map(({ value }) => JSON.parse(Buffer.from(value ?? []).toString()).locusseq);
+    await it.until(() => expect(published()).toContain(2));
+    expect(published().slice(0, 2)).toEqual([1, 2]);
   });
 
   it('is told to repeat what the store did not take', async () => {

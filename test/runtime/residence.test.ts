@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { bent, held, setup } from './bundle.ts';
 import { COMMANDS } from './fleet.ts';
 
@@ -187,6 +187,52 @@ describe('a location whose partition is lost and back before it is gone', () => 
     commits.release();
     for (const id of ids) await it.outcome('T1', id);
     await it.until(() => expect(it.committed()).toBe(10));
+  });
+});
+
+describe('a location that is let go while a commit gets no answer', () => {
+  it('is there again at once, for the events that nobody else would publish', async () => {
+    const it = it_;
+    let leave = () => {};
+    const node = await it.replica(
+      'a',
+      bent((store) => ({
+        async commit(claim, change) {
+          const answer = await store.commit(claim, change);
+          if (!change.entries.some(({ commandId }) => commandId.startsWith('~op/'))) return answer;
+          leave();
+          return { kind: 'unanswered', why: 'a test' };
+        },
+      })),
+    );
+    await it.outcome('T1', it.send('T1', 'add', { amount: 1 }));
+    leave = () => node.replica.router.find('till/T1')?.leave('idle');
+    expect(await node.act('T1', { verb: 'resume' })).toMatchObject({ code: 'BUSY' });
+    await it.until(() => expect(it.types('T1').at(-1)).toBe('Operated'));
+  });
+});
+
+describe('a location that is let go while its effect is in hand', () => {
+  it('waits for it without a turn, though its lease is lost as well', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    await it.outcome('T1', it.send('T1', 'add', { amount: 9 }));
+    const wire = held();
+    it.device.before = (kind) => (kind === 'run' ? wire.gate : Promise.resolve());
+    const id = it.send('T1', 'pay', { amount: 1 });
+    await it.until(() => expect(it.device.calls).toHaveLength(1));
+    const activation = node.replica.router.find('till/T1');
+    activation?.leave('idle');
+    activation?.yieldLease();
+    const immediates = vi.spyOn(globalThis, 'setImmediate');
+    await it.clock.settle();
+    const turned = immediates.mock.calls.length;
+    immediates.mockRestore();
+    // The clock's own are 16.
+    expect(turned).toBeLessThan(24);
+    wire.release();
+    expect(await it.outcome('T1', id)).toMatchObject({ status: 'done' });
+    await it.until(() => expect(node.live('T1')).toBeUndefined());
   });
 });
 
