@@ -8,7 +8,7 @@ const PAGE = 2;
 
 export function memoryArchive(world: World): Archive {
   const there = () => {
-    if (world.fault === 'down') throw new LocusError('LOG_DOWN', 'the log is away');
+    if (world.fault === 'down' || world.faults.away) throw new LocusError('LOG_DOWN', 'the log is away');
   };
   return {
     stop: async () => {},

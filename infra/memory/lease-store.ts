@@ -1,57 +1,95 @@
-/** Leases over lock nodes in memory: the twin of redlock over 1, 3 or 5 Redis, votes and dead nodes included. */
-import type { Address } from '../../src/message/address.ts';
-import type { Clock, Holder, Lease, LeaseStore } from '../../src/ports.ts';
+/** Leases over lock nodes in memory: the twin of redlock over 1, 3 or 5 Redis, with votes and with nodes that are dead, slow or silent. */
+import type { Clock, Holder, Lease, LeaseStore, Random } from '../../src/ports.ts';
+import { LockNode } from './lock-node.ts';
 
-type Node = { up: boolean; readonly held: Map<Address, { readonly holder: Holder; readonly untilMs: number }> };
-
-/** The lock nodes that several lease stores share; a test takes them down by setting `up`. */
-export type MemoryLocks = { readonly clock: Clock; readonly nodes: readonly Node[] };
-export const memoryLocks = (clock: Clock, count: 1 | 3 | 5 = 1): MemoryLocks => ({
+/** The lock nodes that several lease stores share; a test or a simulator bends them one by one. */
+export type MemoryLocks = { readonly clock: Clock; readonly nodes: readonly LockNode[] };
+/** `random` draws how slow a slow node is; without it always half of what it may be. */
+export const memoryLocks = (clock: Clock, count: 1 | 3 | 5 = 1, random?: Pick<Random, 'next'>): MemoryLocks => ({
   clock,
-  nodes: Array.from({ length: count }, () => ({ up: true, held: new Map() })),
+  nodes: Array.from({ length: count }, () => new LockNode(clock, random)),
 });
 
-export function memoryLeaseStore({ clock, nodes }: MemoryLocks): LeaseStore {
+/** How long a vote is waited for: as in infra/redis, where a silent node costs this once to take and once to let go. */
+const VOTE_MS = 500;
+
+/** `clock`: the replica's own, where it is not the nodes'. */
+export function memoryLeaseStore({ nodes, ...locks }: MemoryLocks, clock: Clock = locks.clock): LeaseStore {
   const quorum = Math.floor(nodes.length / 2) + 1;
-  const holderOn = (node: Node, address: Address): Holder | undefined => {
-    const held = node.held.get(address);
-    return held && held.untilMs > clock.monotonic() ? held.holder : undefined;
+  /** What the node answers; undefined: nothing in time. It may have done it all the same. */
+  const ask = <T>(node: LockNode, work: () => T): Promise<T | undefined> | T | undefined => {
+    if (!node.up) return undefined;
+    if (node.prompt) return work();
+    return new Promise((resolve) => {
+      const alarm = clock.after(VOTE_MS, () => resolve(undefined));
+      void node.later(work).then((answer) =>
+        clock.soon(() => {
+          alarm.cancel();
+          resolve(answer);
+        }),
+      );
+    });
   };
-  const keep = (node: Node, { address, holder }: Lease, ttlMs: number) =>
-    node.held.set(address, { holder, untilMs: clock.monotonic() + ttlMs });
-  const drop = (node: Node, { address, holder }: Lease) => {
-    if (holderOn(node, address) === holder) node.held.delete(address);
-  };
-  const reachable = () => nodes.filter((node) => node.up);
+  const drop = (leases: readonly Lease[]) =>
+    Promise.all(nodes.map((node) => ask(node, () => leases.forEach((lease) => void node.drop(lease.address, lease.holder)))));
 
   return {
     async start() {},
     async stop() {},
     async acquire(lease, ttlMs) {
-      const asked = reachable();
-      const won = asked.filter((node) => mayTake(holderOn(node, lease.address), lease.holder));
-      for (const node of won) keep(node, lease, ttlMs);
-      if (won.length >= quorum) return 'granted';
-      for (const node of won) drop(node, lease);
-      return asked.length >= quorum ? 'held' : 'no-quorum';
+      let over = false;
+      const attempt = async () => {
+        const votes = nodes.map((node) => ask(node, () => node.take(lease.address, lease.holder, ttlMs, mayTake)));
+        const won = await decided(votes, quorum);
+        // Nobody waits for it any more, or a piece of it would stand in the others' way.
+        if (!won || over) await drop([lease]);
+        if (won) return 'granted';
+        const answered = (await Promise.all(votes)).filter((vote) => vote !== undefined);
+        return answered.length >= quorum ? 'held' : 'no-quorum';
+      };
+      const answer = await (nodes.every((node) => node.prompt) ? attempt() : within(clock, ttlMs / 2, attempt()));
+      over = answer !== 'granted';
+      return answer;
     },
     async renew(leases, ttlMs) {
-      return leases.map((lease) => {
-        const asked = reachable();
-        const mine = asked.filter((node) => holderOn(node, lease.address) === lease.holder);
-        for (const node of mine) keep(node, lease, ttlMs);
-        if (mine.length >= quorum) return 'renewed';
-        return asked.length - mine.length > nodes.length - quorum ? 'lost' : 'no-quorum';
+      const renewed = nodes.map((node) => ask(node, () => leases.map((it) => node.renew(it.address, it.holder, ttlMs))));
+      const votes = await Promise.all(renewed);
+      return leases.map((_, i) => {
+        const mine = votes.filter((vote) => vote?.[i] === true).length;
+        if (mine >= quorum) return 'renewed';
+        const lost = votes.filter((vote) => vote?.[i] === false).length;
+        return lost > nodes.length - quorum ? 'lost' : 'no-quorum';
       });
     },
     trouble() {
-      const down = nodes.flatMap((node, n) => (node.up ? [] : [`lock node ${n} is down`]));
-      return down.length === 0 ? undefined : { majority: reachable().length >= quorum, why: down.join('; ') };
+      const down = nodes.flatMap((node, n) => (node.up && !node.silent ? [] : [`lock node ${n} is down`]));
+      return down.length === 0 ? undefined : { majority: nodes.length - down.length >= quorum, why: down.join('; ') };
     },
     async release(leases) {
-      for (const node of reachable()) for (const lease of leases) drop(node, lease);
+      await drop(leases);
     },
   };
+}
+
+/** True as soon as so many voted for it; false once all votes are in, or none can come any more. */
+async function decided(votes: readonly (Promise<boolean | undefined> | boolean | undefined)[], quorum: number): Promise<boolean> {
+  let forIt = 0;
+  return new Promise((resolve) => {
+    const counted = votes.map(async (vote) => {
+      if ((await vote) === true && ++forIt === quorum) resolve(true);
+    });
+    void Promise.all(counted).then(() => resolve(forIt >= quorum));
+  });
+}
+
+function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | 'no-quorum'> {
+  return new Promise((resolve) => {
+    const alarm = clock.after(ms, () => resolve('no-quorum'));
+    void work.then((answer) => {
+      alarm.cancel();
+      resolve(answer);
+    });
+  });
 }
 
 /** `REPLICA_ID/life/n`: life takes 16 digits and n 10, each behind a slash. */

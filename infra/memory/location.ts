@@ -43,6 +43,7 @@ export function location(disk: MemoryDisk, address: Address): MemoryLocation {
     entries: new Map(),
     records: new Map(),
     inbox: { customer: new Map(), bulk: new Map() },
+    line: { customer: new Set(), bulk: new Set() },
   };
   disk.locations.set(address, made);
   return made;
@@ -54,7 +55,7 @@ export function index(disk: MemoryDisk, partition: number): Map<Address, number>
 }
 export function located(at: MemoryLocation): Located {
   const header = Object.fromEntries([...at.header].filter(([, text]) => text !== '')) as Header;
-  const inbox = { customer: at.inbox.customer.size, bulk: at.inbox.bulk.size };
+  const inbox = { customer: at.line.customer.size, bulk: at.line.bulk.size };
   return { epoch: at.epoch, owner: at.owner, seq: at.seq, published: at.published, header, inbox };
 }
 export function fields(at: MemoryLocation | undefined): number {
@@ -132,5 +133,13 @@ export function appended(at: MemoryLocation, item: InboxItem, entry: Entry) {
   if (there && there.commandId !== item.commandId) return { kind: 'recreated' as const, found: there.commandId };
   at.inbox[item.lane].set(item.offset, { commandId: item.commandId, text: item.text });
   at.entries.set(item.commandId, entry);
+  return OK;
+}
+/** Makes the line agree with the items at these offsets. */
+export function agreed(at: MemoryLocation, items: readonly Pick<InboxItem, 'lane' | 'offset'>[]): Ok {
+  for (const { lane, offset } of items) {
+    if (at.inbox[lane].has(offset)) at.line[lane].add(offset);
+    else at.line[lane].delete(offset);
+  }
   return OK;
 }

@@ -1,10 +1,13 @@
-/** A consumer group of the memory log: who is in it, what each holds, what was committed, and how it shares anew. */
+/** A consumer group of the memory log, as a coordinator sees it: who is in it, what each holds, what was committed, and how it shares anew. */
 import type { Clock } from '../../src/ports.ts';
+import { type Owned, shareOut } from './log-shares.ts';
 
-/** What the group asks of one member. */
+/** What the group tells one member. A member hears it in its own time, or never. */
 export type GroupMember = {
   readonly replicaId: string;
   readonly sessionTimeoutMs: number;
+  /** It runs by a clock of its own and may stop beating: then its session ends. */
+  readonly mayFallSilent: boolean;
   /** Told that the group shares anew; resolves when it is ready to. */
   settle(): Promise<void>;
   joined(generation: number, partitions: readonly number[]): void;
@@ -19,7 +22,15 @@ export type Offsets = {
   readonly size: number;
 };
 
-type Seat = { readonly member: GroupMember; partitions: readonly number[]; readonly gone: Promise<void>; leave(): void };
+type Seat = {
+  readonly member: GroupMember;
+  owned: Owned;
+  /** It waits to be told what it holds; nobody waits for its heartbeats meanwhile. */
+  isReady: boolean;
+  heardMs: number;
+  readonly gone: Promise<void>;
+  leave(): void;
+};
 
 /** Static membership: a member that returns under its replicaId within its session takes its old seat without a rebalance. */
 export class Group<O extends Offsets = Offsets> {
@@ -27,30 +38,34 @@ export class Group<O extends Offsets = Offsets> {
   readonly committed: O;
   readonly #partitions: number;
   readonly #clock: Clock;
+  /** Are the brokers gone? No session ends then. */
+  readonly #isAway: () => boolean;
   #seats = new Map<string, Seat>();
   #sharing: Promise<void> | undefined;
   #changed = false;
 
-  constructor(partitions: number, clock: Clock, committed: O) {
+  constructor(partitions: number, clock: Clock, committed: O, isAway: () => boolean = () => false) {
     this.#partitions = partitions;
     this.#clock = clock;
     this.committed = committed;
+    this.#isAway = isAway;
   }
 
   has(member: GroupMember): boolean {
     return this.#seats.get(member.replicaId)?.member === member;
   }
 
-  /** Resolves once the member was told what it holds. */
-  async join(member: GroupMember): Promise<void> {
+  /** The member is told what it holds once all others are ready, or gone. `owned` is what it believes to hold: it only decides who keeps what. */
+  join(member: GroupMember, owned: Owned): void {
     const old = this.#seats.get(member.replicaId);
-    const seat = seatOf(member, old?.partitions ?? []);
+    const seat = seatOf(member, old?.owned ?? owned, this.#clock.monotonic());
     this.#seats.set(member.replicaId, seat);
-    if (old === undefined) return this.#share();
+    if (member.mayFallSilent) this.#watch(seat);
+    if (old === undefined) return void this.#share();
     old.leave();
-    old.member.fenced();
-    if (this.#sharing !== undefined) return this.#share();
-    member.joined(this.generation, seat.partitions);
+    if (old.member !== member) old.member.fenced();
+    if (this.#sharing !== undefined) return void this.#share();
+    member.joined(this.generation, seat.owned.partitions);
   }
 
   async leave(member: GroupMember): Promise<void> {
@@ -66,6 +81,31 @@ export class Group<O extends Offsets = Offsets> {
     this.#clock.after(member.sessionTimeoutMs, () => void this.leave(member), true);
   }
 
+  /** A heartbeat. unknown: its session had ended · fenced: another life has its seat. */
+  beat(member: GroupMember): 'known' | 'unknown' | 'fenced' {
+    const seat = this.#seats.get(member.replicaId);
+    if (seat === undefined) return 'unknown';
+    if (seat.member !== member) return 'fenced';
+    seat.heardMs = this.#clock.monotonic();
+    return 'known';
+  }
+
+  /** Looks at member and generation, never at who holds the partition: that is the member's to know. false: refused. */
+  commit(member: GroupMember, generation: number, name: string, offset: number): unknown {
+    if (!this.has(member) || generation !== this.generation) return false;
+    return this.committed.set(name, offset);
+  }
+
+  #watch(seat: Seat): void {
+    const { sessionTimeoutMs } = seat.member;
+    const nowMs = this.#clock.monotonic();
+    if (seat.isReady || this.#isAway()) seat.heardMs = nowMs;
+    if (nowMs - seat.heardMs >= sessionTimeoutMs) return void this.leave(seat.member);
+    const wake = () => this.#seats.get(seat.member.replicaId) === seat && this.#watch(seat);
+    // What is left of it may round to nothing.
+    this.#clock.after(Math.max(1, seat.heardMs + sessionTimeoutMs - nowMs), wake, true);
+  }
+
   #share(): Promise<void> {
     this.#changed = true;
     this.#sharing ??= this.#shareUntilStill().finally(() => {
@@ -79,40 +119,31 @@ export class Group<O extends Offsets = Offsets> {
       this.#changed = false;
       const seats = [...this.#seats.values()];
       // A silent member holds everybody up until its session ends, as it does in Kafka.
-      await Promise.all(seats.map((seat) => Promise.race([seat.member.settle(), seat.gone])));
+      await Promise.all(seats.map((seat) => Promise.race([settled(seat), seat.gone])));
       if (this.#changed) continue;
       this.generation++;
-      const shares = shareOut(seats, this.#partitions);
-      for (const [n, seat] of seats.entries()) {
-        seat.partitions = shares[n] ?? [];
-        seat.member.joined(this.generation, seat.partitions);
+      const claims = seats.map(({ member, owned }) => ({ id: member.replicaId, owned }));
+      const shares = shareOut(claims, this.#partitions);
+      for (const seat of seats) {
+        const partitions = shares.get(seat.member.replicaId) ?? [];
+        seat.owned = { generation: this.generation, partitions };
+        seat.isReady = false;
+        seat.heardMs = this.#clock.monotonic();
+        seat.member.joined(this.generation, partitions);
       }
     }
   }
 }
 
-function seatOf(member: GroupMember, partitions: readonly number[]): Seat {
+async function settled(seat: Seat): Promise<void> {
+  if (!seat.isReady) await seat.member.settle();
+  seat.isReady = true;
+}
+
+function seatOf(member: GroupMember, owned: Owned, heardMs: number): Seat {
   let leave = () => {};
   const gone = new Promise<void>((resolve) => {
     leave = resolve;
   });
-  return { member, partitions, gone, leave };
-}
-
-/** Everyone keeps what they had up to a fair share; the rest goes to whoever has least. */
-function shareOut(seats: readonly Seat[], partitions: number): number[][] {
-  const fair = Math.floor(partitions / Math.max(1, seats.length));
-  let larger = partitions - fair * seats.length;
-  const shares = seats.map(({ partitions: had }) => {
-    const keeps = had.length > fair && larger > 0 ? fair + 1 : fair;
-    if (keeps > fair) larger--;
-    return had.slice(0, keeps);
-  });
-  const kept = new Set(shares.flat());
-  for (let partition = 0; partition < partitions; partition++) {
-    if (kept.has(partition)) continue;
-    const least = shares.reduce((a, b) => (b.length < a.length ? b : a), shares[0] ?? []);
-    least.push(partition);
-  }
-  return shares;
+  return { member, owned, isReady: false, heardMs, gone, leave };
 }

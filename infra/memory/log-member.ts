@@ -1,68 +1,67 @@
 /** One replica's reading of a log in its own process: the same `CommandLog` as over Kafka, rule for rule. */
 import { LocusError } from '../../src/errors.ts';
-import type { Alarm, Clock, CommandLog, LogReader, LogRecord, TopicPartition } from '../../src/ports.ts';
+import type { Alarm, Clock, CommandLog, LogReader, TopicPartition } from '../../src/ports.ts';
+import { drawnMs, happens } from './log-faults.ts';
 import type { Group, GroupMember } from './log-group.ts';
+import { Positions, type Readable } from './log-positions.ts';
+import type { Owned } from './log-shares.ts';
 import { nameOf } from './log-world.ts';
-
-/** What is read: the memory twin's world, or a durable log of the same shape. */
-export type Readable = {
-  readonly clock: Clock;
-  readonly partitions: number;
-  /** Called after each record that was added. */
-  readonly listeners: Set<() => void>;
-  /** Throws when there is no such topic. */
-  shelves(topic: string): unknown;
-  /** Records [low, high) of one partition; `unreadable`: the run of one codec that begins at an offset. */
-  shelf(at: TopicPartition): {
-    readonly low: number;
-    readonly high: number;
-    at(offset: number): LogRecord | undefined;
-    unreadable(offset: number): { readonly codec: string; readonly end: number } | undefined;
-  };
-};
 
 export type MemberOptions = {
   readonly replicaId: string;
   readonly topics: readonly string[];
   readonly sessionTimeoutMs: number;
+  /**
+   * The replica's own, where it is not the brokers': what the group says is then heard in an event of this clock, and a replica whose clock
+   * stands still falls silent, loses its session and finds out when it wakes.
+   */
+  readonly clock?: Clock;
+  /** What an earlier life under this name held: it claims that again when it joins, behind whoever holds it by now. */
+  readonly before?: readonly number[];
   /** Asked before joining; false ends in `onFatal`. */
   readonly mayJoin: () => Promise<boolean>;
   readonly onFatal: (why: string) => void;
+  /** Told of each offset that the group took, when it takes it. */
+  readonly committed?: (at: TopicPartition & { readonly offset: number }) => void;
 };
 
 const HEARTBEAT_MS = 300;
-const BEGIN_AGAIN_MS = 500;
-/** Records taken from one partition before the others have their turn. */
-const BATCH = 100;
-
-/** beginning: `begin` has not answered · full: waits for `resume` · refused: waits for `again`. */
-type Cursor = {
-  readonly at: TopicPartition;
-  state: 'beginning' | 'reading' | 'full' | 'refused';
-  position: number;
-  /** The highest offset committed in this cursor's life: a late smaller one changes nothing. */
-  committed: number;
-};
+const JOIN_AGAIN_MS = 500;
+/** How long the others wait for us to commit before they share anew. */
+const LAST_COMMIT_MS = 1_000;
+/** A member that the group does not know, or knows no more. */
+const NO_GENERATION = -2;
 
 export class Member implements CommandLog, GroupMember {
   readonly replicaId: string;
   readonly sessionTimeoutMs: number;
+  readonly mayFallSilent: boolean;
   readonly #world: Readable;
+  readonly #clock: Clock;
   readonly #group: Group;
   readonly #options: MemberOptions;
-  readonly #cursors = new Map<string, Cursor>();
-  readonly #wake = () => this.#readSoon();
+  readonly #wake = () => this.#positions?.readSoon();
   #reader: LogReader | undefined;
-  #generation = -1;
-  #state: 'new' | 'up' | 'held' | 'over' = 'new';
+  #positions: Positions | undefined;
+  #generation = NO_GENERATION;
+  #state: 'new' | 'up' | 'over' = 'new';
+  /** Ready to share, or not yet told what it holds: nothing is read meanwhile. */
+  #isWaiting = true;
+  #isJoining = false;
+  #isCut = false;
+  /** Something was not read, or not heard, for want of a connection. */
+  #missed = false;
+  /** What the group said while it could not be heard. */
+  readonly #unheard: (() => void)[] = [];
+  #toldFirst = () => {};
   #heartbeat: Alarm | undefined;
-  #readingSoon = false;
-  #rounds: Promise<void> = Promise.resolve();
 
   constructor(world: Readable, group: Group, options: MemberOptions) {
     this.#world = world;
     this.#options = options;
     this.#group = group;
+    this.#clock = options.clock ?? world.clock;
+    this.mayFallSilent = options.clock !== undefined;
     this.replicaId = options.replicaId;
     this.sessionTimeoutMs = options.sessionTimeoutMs;
     for (const topic of options.topics) world.shelves(topic);
@@ -74,200 +73,222 @@ export class Member implements CommandLog, GroupMember {
 
   async start(reader: LogReader): Promise<void> {
     this.#reader = reader;
-    if (!(await this.#options.mayJoin())) return this.#options.onFatal('this replica may not join its group');
+    this.#positions = new Positions(
+      {
+        world: this.#world,
+        clock: this.#clock,
+        committed: this.#group.committed,
+        isReachable: () => this.#isReachable(),
+        mayFetch: () => this.#state === 'up' && this.#isReachable() && !this.#isWaiting,
+      },
+      reader,
+    );
     this.#state = 'up';
     this.#world.listeners.add(this.#wake);
+    const told = new Promise<void>((resolve) => {
+      this.#toldFirst = resolve;
+    });
     this.#beat();
-    await this.#group.join(this);
+    await this.#join();
+    await told;
   }
 
   hold(): void {
-    if (this.#state === 'up') this.#state = 'held';
+    this.#positions?.hold();
   }
-
   resume(at: readonly TopicPartition[]): void {
-    for (const one of at) {
-      const cursor = this.#cursors.get(nameOf(one));
-      if (cursor?.state === 'full') cursor.state = 'reading';
-    }
-    this.#readSoon();
+    this.#positions?.resume(at);
   }
-
   async again(at: TopicPartition): Promise<void> {
-    const cursor = this.#cursors.get(nameOf(at));
-    if (cursor !== undefined && cursor.state !== 'beginning') await this.#begin([cursor]);
+    await this.#positions?.again(at);
   }
 
   async commit(offsets: readonly (TopicPartition & { readonly offset: number })[]): Promise<void> {
-    await new Promise<void>((resolve) => this.#world.clock.soon(resolve));
-    const answers = offsets.map((at) => this.#commitOne(at));
-    const foreign = offsets.filter((_, n) => answers[n] === false);
+    await new Promise<void>((resolve) => this.#clock.soon(resolve));
+    const generation = this.#generation;
+    const positions = this.#positions;
+    if (positions === undefined || generation === NO_GENERATION) throw new LocusError('LOG_DOWN', 'not committed: not in the group');
+    if (!this.#isReachable()) throw new LocusError('LOG_UNACKNOWLEDGED', 'the group did not take the offsets');
+    const sent = offsets.map((at) => ({ ...at, offset: positions.sendable(at) }));
+    const answers = await this.#arrives(() =>
+      sent.map(({ offset, ...at }) => {
+        if (offset === undefined) return true;
+        const answer = this.#group.commit(this, generation, nameOf(at), offset);
+        if (answer !== false) this.#options.committed?.({ ...at, offset });
+        return answer;
+      }),
+    );
     await Promise.all(answers);
+    if (answers.includes(false)) throw new LocusError('PARTITION_REFUSED', 'the group did not take the offsets');
+    const foreign = offsets.filter((at) => !positions.owns(at));
     if (foreign.length > 0) throw new LocusError('PARTITION_REFUSED', `not committed, not held here: ${foreign.map(nameOf).join(', ')}`);
-  }
-
-  /** false: refused; else what the group answers. */
-  #commitOne(at: TopicPartition & { readonly offset: number }): unknown {
-    const cursor = this.#cursors.get(nameOf(at));
-    if (cursor === undefined || at.offset < 0 || !this.#group.has(this) || this.#reader?.owns(at) !== true) return false;
-    cursor.committed = Math.max(cursor.committed, at.offset);
-    return this.#group.committed.set(nameOf(at), cursor.committed);
   }
 
   async stop(): Promise<void> {
     if (this.#state === 'over') return;
     this.#close();
-    for (const cursor of [...this.#cursors.values()]) this.#end(cursor);
-    await this.#group.leave(this);
+    this.#positions?.endAll();
+    this.#toldFirst();
+    if (this.#isReachable()) await this.#group.leave(this);
+    else this.#group.silent(this);
   }
+
+  // ── What befalls it ──
 
   /** A kill -9: the group hears nothing, and the reader nothing more. */
   vanish(): void {
     this.#close();
-    this.#cursors.clear();
+    this.#positions?.forget();
     this.#group.silent(this);
+  }
+  /** Between it and the brokers nothing arrives any more, until this is taken back. */
+  cut(isCut: boolean): void {
+    this.#isCut = isCut;
+  }
+  /** The client gives its connections up and begins anew by itself, as kafkajs does after an error: all is forgotten, then joined again. */
+  restart(): void {
+    this.#tell(() => {
+      this.#positions?.endAll();
+      void this.#join();
+    });
   }
 
   // ── What the group tells ──
 
-  async settle(): Promise<void> {
-    if (this.#state === 'over') return new Promise(() => {});
-    if (this.#generation >= 0) await this.#reader?.rebalancing();
+  settle(): Promise<void> {
+    const late = drawnMs(this.#world, this.#world.faults?.noticeMs);
+    return new Promise((ready) => {
+      this.#tell(async () => {
+        const generation = this.#generation;
+        if (late > 0) await this.#pause(late);
+        // It joined anew meanwhile: it is not this sharing that it waits for.
+        if (generation !== this.#generation) return ready();
+        this.#isWaiting = true;
+        await this.#lastCommits();
+        if (this.#state === 'up' && happens(this.#world, this.#world.faults?.lateBatchRate)) this.#positions?.read();
+        ready();
+      });
+    });
   }
 
   joined(generation: number, partitions: readonly number[]): void {
-    if (this.#state === 'over' || this.#reader === undefined) return;
-    // Across a missed generation somebody else may have held what is ours again: then nothing counts as kept.
-    const unbroken = generation === this.#generation + 1;
-    this.#generation = generation;
-    const now = this.#options.topics.flatMap((topic) => partitions.map((partition) => ({ topic, partition })));
-    const names = new Set(now.map(nameOf));
-    for (const [name, cursor] of this.#cursors) if (!unbroken || !names.has(name)) this.#end(cursor);
-    const gained = now.filter((at) => !this.#cursors.has(nameOf(at)));
-    for (const cursor of this.#cursors.values()) if (cursor.state !== 'beginning') cursor.position = this.#reader.next(cursor.at);
-    this.#reader.assigned(partitions);
-    const cursors = gained.map((at): Cursor => ({ at, state: 'beginning', position: 0, committed: 0 }));
-    for (const cursor of cursors) this.#cursors.set(nameOf(cursor.at), cursor);
-    void this.#begin(cursors);
-    this.#readSoon();
+    this.#tell(() => {
+      this.#isWaiting = false;
+      this.#reader?.alive();
+      // Across a missed generation somebody else may have held what is ours again: then nothing counts as kept.
+      const unbroken = generation === this.#generation + 1;
+      this.#generation = generation;
+      const held = this.#options.topics.flatMap((topic) => partitions.map((partition) => ({ topic, partition })));
+      this.#positions?.assign(held, unbroken);
+      this.#toldFirst();
+    });
   }
 
   fenced(): void {
-    if (this.#state === 'over') return;
-    this.#close();
-    for (const cursor of [...this.#cursors.values()]) this.#end(cursor);
-    this.#options.onFatal(`another life of ${this.replicaId} joined the group`);
+    this.#tell(() => this.#fatal(`another life of ${this.replicaId} joined the group`));
   }
 
-  // ── Reading ──
-
-  /** One round at a time: a partition that was lost and is back is not begun before its former beginning has answered. */
-  #begin(cursors: readonly Cursor[]): Promise<void> {
-    for (const cursor of cursors) cursor.state = 'beginning';
-    this.#rounds = this.#rounds.then(async () => {
-      await Promise.all(cursors.map((cursor) => this.#beginOne(cursor)));
-    });
-    return this.#rounds;
+  /** Heard in an event of the replica's own, in the order in which it was said. */
+  #tell(work: () => void): void {
+    const hear = () => {
+      if (this.#state !== 'up') return;
+      if (this.#isReachable() && this.#unheard.length === 0) work();
+      else this.#unheard.push(work);
+    };
+    if (this.mayFallSilent) this.#clock.soon(hear);
+    else hear();
   }
 
-  async #beginOne(cursor: Cursor): Promise<void> {
-    // Whoever drains takes nothing up any more.
-    if (this.#state !== 'up' || !this.#stillHeld(cursor)) return;
-    const begin = await this.#asked(cursor);
-    // Lost while it was asked: what the answer set up must go again.
-    if (!this.#stillHeld(cursor)) return this.#reader?.end(cursor.at);
-    if (begin === undefined) return;
-    if ('refused' in begin) {
-      cursor.state = 'refused';
-      return;
-    }
-    cursor.position = begin.offset;
-    cursor.committed = begin.offset;
-    cursor.state = 'reading';
-    this.#readSoon();
-  }
+  // ── Membership ──
 
-  async #asked(cursor: Cursor) {
-    const { at } = cursor;
-    const shelf = this.#world.shelf(at);
-    const { committed } = this.#group;
-    try {
-      return await this.#reader?.begin(at, {
-        committed: committed.get(nameOf(at)),
-        low: shelf.low,
-        high: shelf.high,
-        fresh: committed.size === 0,
-      });
-    } catch {
-      // The runtime could not judge it yet: it is asked again as long as the partition is held.
-      this.#world.clock.after(BEGIN_AGAIN_MS, () => this.#stillHeld(cursor) && void this.#begin([cursor]), true);
-      return undefined;
-    }
-  }
-
-  #stillHeld(cursor: Cursor): boolean {
-    return this.#state !== 'over' && this.#cursors.get(nameOf(cursor.at)) === cursor;
-  }
-
-  #readSoon(): void {
-    if (this.#readingSoon || this.#state !== 'up') return;
-    this.#readingSoon = true;
-    this.#world.clock.soon(() => {
-      this.#readingSoon = false;
-      const more = [...this.#cursors.values()].map((cursor) => this.#read(cursor));
-      if (more.some((one) => one)) this.#readSoon();
-    });
-  }
-
-  /** true: there is more to read now. */
-  #read(cursor: Cursor): boolean {
-    const shelf = this.#world.shelf(cursor.at);
-    for (let n = 0; n < BATCH; n++) {
-      if (this.#state !== 'up' || cursor.state !== 'reading' || !this.#stillHeld(cursor)) return false;
-      if (cursor.position < shelf.low) return this.#refuse(cursor, 'COMMANDS_EXPIRED', `the log begins at ${shelf.low}`);
-      if (cursor.position > shelf.high) return this.#refuse(cursor, 'COMMANDS_RECREATED', `the log ends at ${shelf.high}`);
-      if (cursor.position === shelf.high) return false;
-      if (!this.#readOne(cursor)) cursor.state = 'full';
-    }
-    return true;
-  }
-
-  #readOne(cursor: Cursor): boolean {
-    const shelf = this.#world.shelf(cursor.at);
-    const record = shelf.at(cursor.position);
-    if (this.#reader === undefined || record === undefined) return false;
-    const unread = shelf.unreadable(cursor.position);
-    const taken =
-      unread === undefined ? this.#reader.take(record) : this.#reader.unreadable(cursor.at, cursor.position, unread.end, unread.codec);
-    if (taken) cursor.position = (unread?.end ?? cursor.position) + 1;
-    return taken;
-  }
-
-  #refuse(cursor: Cursor, code: 'COMMANDS_EXPIRED' | 'COMMANDS_RECREATED', found: string): false {
-    cursor.state = 'refused';
-    this.#reader?.refuse(cursor.at, code, `${nameOf(cursor.at)}: expected offset ${cursor.position}, but ${found}`);
+  #isReachable(): boolean {
+    if (!this.#isCut && this.#world.faults?.away !== true) return true;
+    this.#missed = true;
     return false;
   }
 
-  #end(cursor: Cursor): void {
-    this.#cursors.delete(nameOf(cursor.at));
-    this.#reader?.end(cursor.at);
+  async #join(): Promise<void> {
+    if (this.#isJoining) return;
+    this.#isJoining = true;
+    this.#isWaiting = true;
+    for (;;) {
+      const may = await this.#options.mayJoin().catch(() => undefined);
+      if (this.#state !== 'up') return;
+      if (may === false) return this.#fatal('this replica may not join its group');
+      if (may && this.#isReachable()) break;
+      await this.#pause(JOIN_AGAIN_MS);
+    }
+    this.#isJoining = false;
+    const owned = this.#owned();
+    // Under another member id nothing counts as kept.
+    this.#generation = NO_GENERATION;
+    this.#group.join(this, owned);
+  }
+  #owned(): Owned {
+    const { before } = this.#options;
+    if (this.#generation === NO_GENERATION && before !== undefined) return { generation: 0, partitions: before };
+    return { generation: this.#generation, partitions: this.#positions?.partitions ?? [] };
+  }
+
+  async #lastCommits(): Promise<void> {
+    if (this.#generation === NO_GENERATION) return;
+    const told = Promise.resolve(this.#reader?.rebalancing()).catch(() => {});
+    await new Promise<void>((resolve) => {
+      const alarm = this.#clock.after(LAST_COMMIT_MS, resolve, true);
+      void told.then(() => {
+        alarm.cancel();
+        resolve();
+      });
+    });
   }
 
   #beat(): void {
-    this.#heartbeat = this.#world.clock.after(
+    this.#heartbeat = this.#clock.after(
       HEARTBEAT_MS,
       () => {
-        if (this.#group.has(this)) this.#reader?.alive();
         this.#beat();
+        if (this.#isReachable() && !this.#isJoining) this.#beatOnce();
       },
       true,
     );
   }
+  #beatOnce(): void {
+    if (this.#missed) this.#catchUp();
+    const known = this.#group.beat(this);
+    if (known === 'fenced') this.#fatal(`another life of ${this.replicaId} joined the group`);
+    else if (known === 'unknown') void this.#join();
+    else if (!this.#isWaiting) this.#reader?.alive();
+  }
+  #catchUp(): void {
+    this.#missed = false;
+    for (const heard of this.#unheard.splice(0)) heard();
+    this.#positions?.readSoon();
+  }
 
+  #fatal(why: string): void {
+    this.#close();
+    this.#positions?.endAll();
+    this.#toldFirst();
+    this.#options.onFatal(why);
+  }
   #close(): void {
     this.#state = 'over';
     this.#heartbeat?.cancel();
     this.#world.listeners.delete(this.#wake);
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.after(ms, resolve, true));
+  }
+  /** Done by the group once it is there, whatever has become of the member meanwhile. */
+  async #arrives<T>(work: () => T): Promise<T> {
+    const ms = drawnMs(this.#world, this.#world.faults?.commitMs);
+    if (ms === 0) return work();
+    return new Promise((resolve) =>
+      this.#world.clock.after(ms, () => {
+        const answer = work();
+        this.#clock.soon(() => resolve(answer));
+      }),
+    );
   }
 }

@@ -1,10 +1,18 @@
 /** The brokers' side of the memory log: what is stored, what groups committed, and who listens for more. */
 import { LocusError } from '../../src/errors.ts';
 import { partitionOf, partitionOfBytes } from '../../src/message/partition.ts';
-import type { Clock, LogMessage, LogRecord, TopicPartition } from '../../src/ports.ts';
+import type { Clock, LogMessage, LogRecord, Random, TopicPartition } from '../../src/ports.ts';
+import { type LogFaults, soundLog } from './log-faults.ts';
 import { Group } from './log-group.ts';
 
-export type WorldOptions = { readonly topics: readonly string[]; readonly partitions: number; readonly clock: Clock };
+export type WorldOptions = {
+  readonly topics: readonly string[];
+  readonly partitions: number;
+  /** The brokers'. */
+  readonly clock: Clock;
+  /** Draws the faults; without it a rate above 0 means always. */
+  readonly random?: Pick<Random, 'next'>;
+};
 /** well · down: nothing is sent · deaf: it is appended, the acknowledgement is lost. */
 export type WriterFault = 'well' | 'down' | 'deaf';
 
@@ -51,7 +59,9 @@ export class World {
   readonly clock: Clock;
   readonly partitions: number;
   readonly listeners = new Set<() => void>();
+  readonly random: Pick<Random, 'next'> | undefined;
   fault: WriterFault = 'well';
+  faults: LogFaults = soundLog;
   readonly #topics: ReadonlyMap<string, readonly Shelf[]>;
   readonly #groups = new Map<string, Group<Map<string, number>>>();
   #turn = 0;
@@ -59,11 +69,14 @@ export class World {
   constructor(options: WorldOptions) {
     this.clock = options.clock;
     this.partitions = options.partitions;
+    this.random = options.random;
     this.#topics = new Map(options.topics.map((topic) => [topic, Array.from({ length: options.partitions }, () => new Shelf())]));
   }
 
   group(id: string): Group<Map<string, number>> {
-    const group = this.#groups.get(id) ?? new Group(this.partitions, this.clock, new Map<string, number>());
+    const had = this.#groups.get(id);
+    if (had !== undefined) return had;
+    const group = new Group(this.partitions, this.clock, new Map<string, number>(), () => this.faults.away);
     this.#groups.set(id, group);
     return group;
   }
@@ -80,14 +93,15 @@ export class World {
     return shelf;
   }
 
-  append(topic: string, message: LogMessage, partition = this.#place(message.key)): TopicPartition & { readonly offset: number } {
+  append(topic: string, message: LogMessage, partition = this.#place(message.key)): LogRecord {
     const shelf = this.shelf({ topic, partition });
     const offset = shelf.high;
     const headers = Object.fromEntries(Object.entries(message.headers ?? {}).map(([name, value]) => [name, bytes(value)]));
     const appendedMs = this.clock.now();
-    shelf.add({ topic, partition, offset, key: bytesOrNull(message.key), value: bytesOrNull(message.value), headers, appendedMs });
+    const record = { topic, partition, offset, key: bytesOrNull(message.key), value: bytesOrNull(message.value), headers, appendedMs };
+    shelf.add(record);
     for (const heard of this.listeners) heard();
-    return { topic, partition, offset };
+    return record;
   }
 
   #place(key: LogMessage['key']): number {

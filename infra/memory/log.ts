@@ -2,18 +2,29 @@
 import { LocusError } from '../../src/errors.ts';
 import type { Archive, CommandLog, LogMessage, LogRecord, LogWriter, TopicPartition } from '../../src/ports.ts';
 import { memoryArchive } from './archive.ts';
+import { drawnMs, happens, type LogFaults } from './log-faults.ts';
 import { Member, type MemberOptions } from './log-member.ts';
 import { nameOf, World, type WorldOptions, type WriterFault } from './log-world.ts';
 
-/** `vanish` is a kill -9: the group hears nothing, and keeps this replica's seat until its session is over. */
-export type MemoryCommandLog = CommandLog & { vanish(): void };
+/**
+ * `vanish` is a kill -9: the group hears nothing, and keeps this replica's seat until its session is over. `cut`: nothing arrives between it and
+ * the brokers, until that is taken back. `restart`: its client begins anew by itself, forgets all and reads on from what is committed.
+ */
+export type MemoryCommandLog = CommandLog & Pick<Member, 'vanish' | 'cut' | 'restart'>;
+
+export type WriterOptions = {
+  readonly eventsTopic: string;
+  readonly deadLettersTopic: string;
+  /** Told of each record of this writer when it is appended. */
+  readonly appended?: (record: LogRecord) => void;
+};
 
 export type MemoryLog = {
   commandLog(options: MemberOptions & { readonly groupId: string }): MemoryCommandLog;
-  writer(options: { readonly eventsTopic: string; readonly deadLettersTopic: string }): LogWriter;
+  writer(options: WriterOptions): LogWriter;
   archive(): Archive;
-  /** Appends at once, by key or to a partition by number; answers where. */
-  produce(topic: string, message: LogMessage, partition?: number): TopicPartition & { readonly offset: number };
+  /** Appends at once, by key or to a partition by number. */
+  produce(topic: string, message: LogMessage, partition?: number): LogRecord;
   /** Appends records that nobody can decompress. */
   produceUnreadable(at: TopicPartition, count: number, codec: string): void;
   /** The log forgets what lies below `low`. */
@@ -21,18 +32,22 @@ export type MemoryLog = {
   /** Everything of a topic is deleted and its offsets begin at 0 again. */
   recreate(topic: string): void;
   records(topic: string): readonly LogRecord[];
+  /** The offset of the next record. */
+  high(at: TopicPartition): number;
   committed(groupId: string, at: TopicPartition): number | undefined;
   /** A commit from outside the group, as an operator's tool makes it; undefined forgets it. */
   moveOffset(groupId: string, at: TopicPartition, offset: number | undefined): void;
   /** How all writers fare from now on. */
   setWriters(fault: WriterFault): void;
+  /** Changes some of what the log does badly, from now on. */
+  setFault(some: Partial<LogFaults>): void;
 };
 
 export function memoryLog(options: WorldOptions): MemoryLog {
   const world = new World(options);
   return {
     commandLog: (member) => new Member(world, world.group(member.groupId), member),
-    writer: ({ eventsTopic, deadLettersTopic }) => writerOf(world, eventsTopic, deadLettersTopic),
+    writer: (writer) => writerOf(world, writer),
     archive: () => memoryArchive(world),
     produce: (topic, message, partition) => world.append(topic, message, partition),
     produceUnreadable(at, count, codec) {
@@ -46,6 +61,7 @@ export function memoryLog(options: WorldOptions): MemoryLog {
     recreate(topic) {
       for (const shelf of world.shelves(topic)) shelf.recreate();
     },
+    high: (at) => world.shelf(at).high,
     records: (topic) => world.shelves(topic).flatMap((shelf) => shelf.readable()),
     committed: (groupId, at) => world.group(groupId).committed.get(nameOf(at)),
     moveOffset(groupId, at, offset) {
@@ -56,26 +72,42 @@ export function memoryLog(options: WorldOptions): MemoryLog {
     setWriters(fault) {
       world.fault = fault;
     },
+    setFault(some) {
+      world.faults = { ...world.faults, ...some };
+    },
   };
 }
 
-function writerOf(world: World, eventsTopic: string, deadLettersTopic: string): LogWriter {
-  const send = async (append: () => void): Promise<void> => {
+function writerOf(world: World, { eventsTopic, deadLettersTopic, appended }: WriterOptions): LogWriter {
+  const append = (topic: string, message: LogMessage, partition?: number) => {
+    const record = world.append(topic, message, partition);
+    appended?.(record);
+  };
+  const send = async (work: () => void): Promise<void> => {
     await new Promise<void>((resolve) => world.clock.soon(resolve));
-    if (world.fault === 'down') throw new LocusError('LOG_DOWN', 'the log is away; nothing was sent');
-    append();
-    if (world.fault === 'deaf') throw new LocusError('LOG_UNACKNOWLEDGED', 'the log did not acknowledge; it may have been appended');
+    const { faults, fault } = world;
+    if (fault === 'down' || faults.away) throw new LocusError('LOG_DOWN', 'the log is away; nothing was sent');
+    const later = () => world.clock.after(drawnMs(world, faults.lateWriteMs), work, true);
+    if (happens(world, faults.lostWriteRate)) {
+      if (faults.lateWriteMs > 0) later();
+      throw UNACKNOWLEDGED();
+    }
+    work();
+    if (fault !== 'deaf' && !happens(world, faults.lostAckRate)) return;
+    if (faults.duplicateOnLostAck) later();
+    throw UNACKNOWLEDGED();
   };
   return {
     start: async () => {},
     stop: async () => {},
     events: (events) =>
       send(() => {
-        for (const event of events) world.append(eventsTopic, { key: event.address, value: event.text, headers: EVENT_HEADERS });
+        for (const event of events) append(eventsTopic, { key: event.address, value: event.text, headers: EVENT_HEADERS });
       }),
-    command: (topic, message, partition) => send(() => void world.append(topic, message, partition)),
-    deadLetter: (message) => send(() => void world.append(deadLettersTopic, message)),
+    command: (topic, message, partition) => send(() => append(topic, message, partition)),
+    deadLetter: (message) => send(() => append(deadLettersTopic, message)),
   };
 }
 
+const UNACKNOWLEDGED = () => new LocusError('LOG_UNACKNOWLEDGED', 'the log did not acknowledge; it may have been appended');
 const EVENT_HEADERS = { 'content-type': 'application/cloudevents+json' } as const;

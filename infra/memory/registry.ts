@@ -9,8 +9,7 @@ export function memoryRegistry(disk: MemoryDisk): Registry {
   const reachable = () => {
     if (disk.life() === undefined) throw new LocusError('STORE_DOWN', 'the registry is away');
   };
-  const note = (said: Omit<Replica, 'seenMs'>) =>
-    disk.replicas.set(`${said.replicaId}/${said.life}`, { ...said, seenMs: disk.clock.now() });
+  const note = (said: Omit<Replica, 'seenMs'>, seenMs: number) => disk.replicas.set(`${said.replicaId}/${said.life}`, { ...said, seenMs });
 
   return {
     async start() {
@@ -19,20 +18,24 @@ export function memoryRegistry(disk: MemoryDisk): Registry {
     async stop() {},
     async register(replicaId, url) {
       reachable();
-      const life = (disk.lives.get(replicaId) ?? 0) + 1;
-      disk.lives.set(replicaId, life);
-      note({ replicaId, life, url, generation: '', partitions: [] });
-      for (const [name, it] of disk.replicas)
-        if ((it.replicaId === replicaId && it.life < life) || it.seenMs < disk.clock.now() - FORGET_AFTER_MS) disk.replicas.delete(name);
-      return life;
+      const nowMs = disk.clock.now();
+      return disk.execute(() => {
+        const life = (disk.lives.get(replicaId) ?? 0) + 1;
+        disk.lives.set(replicaId, life);
+        note({ replicaId, life, url, generation: '', partitions: [] }, nowMs);
+        for (const [name, it] of disk.replicas)
+          if ((it.replicaId === replicaId && it.life < life) || it.seenMs < nowMs - FORGET_AFTER_MS) disk.replicas.delete(name);
+        return life;
+      });
     },
     async beat(said) {
       reachable();
-      note(said);
+      const nowMs = disk.clock.now();
+      disk.execute(() => note(said, nowMs));
     },
     async remove(replicaId, life) {
       reachable();
-      disk.replicas.delete(`${replicaId}/${life}`);
+      disk.execute(() => disk.replicas.delete(`${replicaId}/${life}`));
     },
     async highestLife(replicaId) {
       reachable();

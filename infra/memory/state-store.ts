@@ -5,6 +5,7 @@ import type { Applied, Change, Claim, Down, Entry, InboxItem, PartitionKey, Rand
 import { assertChange, assertHash } from './change.ts';
 import type { MemoryDisk, MemoryLocation } from './disk.ts';
 import {
+  agreed,
   appended,
   claimed,
   committed,
@@ -62,13 +63,14 @@ class MemoryStateStore implements StateStore {
     return this.#look(() => this.#disk.generation);
   }
   setGeneration(number: number, instead: string | undefined) {
-    return this.#look(() => {
-      if (this.#disk.generation === instead) this.#disk.generation = `${number}:${this.#random.hex(8)}`;
+    const made = `${number}:${this.#random.hex(8)}`;
+    return this.#told(() => {
+      if (this.#disk.generation === instead) this.#disk.generation = made;
       return this.#disk.generation ?? '';
     });
   }
   layout(name: string, figure: number) {
-    return this.#look(() => {
+    return this.#told(() => {
       const stands = this.#disk.layout.get(name) ?? figure;
       this.#disk.layout.set(name, stands);
       return stands;
@@ -95,25 +97,40 @@ class MemoryStateStore implements StateStore {
   read(address: Address) {
     return this.#look(() => {
       const at = this.#disk.locations.get(address);
-      return at && (at.epoch > 0 || at.inbox.customer.size + at.inbox.bulk.size > 0) ? located(at) : undefined;
+      return at && (at.epoch > 0 || at.line.customer.size + at.line.bulk.size > 0) ? located(at) : undefined;
     });
   }
 
   async append(address: Address, item: InboxItem, entry: Entry, generation: string) {
     assertHash(entry);
-    return this.#ask(() => otherGeneration(this.#disk, generation) ?? appended(location(this.#disk, address), item, entry));
+    const life = this.life() ?? '';
+    const answer = await this.#ask(() => otherGeneration(this.#disk, generation) ?? appended(location(this.#disk, address), item, entry));
+    if (answer.kind !== 'ok' && answer.kind !== 'known') return answer;
+    // Also for a known id: whoever wrote the item may have died before its place in line.
+    return (await this.#agree(life, address, [item])) ?? answer;
   }
-  inbox(address: Address, lane: 'customer' | 'bulk', limit: number) {
-    return this.#look(() => {
-      const items = [...(this.#disk.locations.get(address)?.inbox[lane] ?? [])].sort(([a], [b]) => a - b);
-      return items.slice(0, limit).map(([offset, it]) => ({ lane, offset, ...it }));
-    });
+  async inbox(address: Address, lane: 'customer' | 'bulk', limit: number): Promise<readonly InboxItem[]> {
+    for (;;) {
+      const { named, items } = await this.#look(() => {
+        const at = this.#disk.locations.get(address);
+        const named = [...(at?.line[lane] ?? [])].sort((a, b) => a - b).slice(0, limit);
+        const items = named.flatMap((offset) => {
+          const it = at?.inbox[lane].get(offset);
+          return it ? [{ lane, offset, ...it }] : [];
+        });
+        return { named, items };
+      });
+      if (items.length > 0 || named.length === 0) return items;
+      // Only names of items that are gone: whoever trimmed them died before the line.
+      const gone = named.map((offset) => ({ lane, offset }));
+      if (await this.#agree(this.life() ?? '', address, gone)) return items;
+    }
   }
   async trim(claim: Claim, what: Parameters<StateStore['trim']>[1]) {
     const { events = { from: 1, to: 0 }, inbox = [], entries = [], records = [] } = what;
     const names = events.to - events.from + 1 + inbox.length + entries.length + records.length;
     if (names > TRIM_MAX) throw new RangeError(`a trim of ${names} names: at most ${TRIM_MAX}, split it`);
-    return this.#fenced(claim, (at) => {
+    const trimmed = await this.#fenced(claim, (at) => {
       if (events.to > at.published) throw new Error(`event ${events.to} of ${claim.address} is not published: it cannot be forgotten`);
       for (let seq = events.from; seq <= events.to; seq++) at.events.delete(seq);
       for (const item of inbox) at.inbox[item.lane].delete(item.offset);
@@ -121,6 +138,8 @@ class MemoryStateStore implements StateStore {
       for (const id of records) at.records.delete(id);
       return OK;
     });
+    if (trimmed.kind !== 'ok') return trimmed;
+    return (await this.#agree(claim.life, claim.address, inbox)) ?? OK;
   }
   aged(address: Address, _cursor: string, entriesBeforeMs: number, recordsBeforeMs: number) {
     return this.#look(() => {
@@ -163,7 +182,7 @@ class MemoryStateStore implements StateStore {
     });
   }
   marked(partition: number) {
-    return this.#look(() => [...index(this.#disk, partition)].sort(([, a], [, b]) => a - b).map(([address]) => address));
+    return this.#look(() => [...index(this.#disk, partition)].sort(byScore).map(([address]) => address));
   }
 
   setApplied(key: PartitionKey, offset: number, newestMs: number, generation: string, accepted = false) {
@@ -184,23 +203,44 @@ class MemoryStateStore implements StateStore {
     return this.#look((): Applied | undefined => this.#disk.applied.get(canary(key)));
   }
 
+  async #agree(life: string, address: Address, items: readonly Pick<InboxItem, 'lane' | 'offset'>[]) {
+    if (items.length === 0) return undefined;
+    const answer = await this.#ask(() =>
+      life === this.#disk.life() ? agreed(location(this.#disk, address), items) : ({ kind: 'new-life' } as const),
+    );
+    return answer.kind === 'ok' ? undefined : answer;
+  }
+
   /** Executed in the order of the calls; the answer comes later, or not. */
   async #ask<T>(work: () => T): Promise<T | Down | Unanswered> {
     if (this.life() === undefined) return AWAY;
     const fate = this.#disk.fate();
     if (fate === 'request') return LOST;
-    const answer = work();
+    const answer = this.#disk.execute(work);
     await Promise.resolve();
     return fate === 'reply' ? LOST : answer;
   }
   #fenced<T>(claim: Claim, work: (at: MemoryLocation) => T) {
     return this.#ask(() => refused(this.#disk, claim) ?? work(location(this.#disk, claim.address)));
   }
+  /** Of a write whose callers know no other trouble than STORE_DOWN. */
+  async #told<T>(work: () => T): Promise<T> {
+    return seen(await this.#ask(() => ({ kind: 'seen' as const, value: work() })));
+  }
   async #look<T>(work: () => T): Promise<T> {
-    const answer = await this.#ask(() => ({ kind: 'seen' as const, value: work() }));
-    if (answer.kind === 'seen') return answer.value;
-    throw new LocusError('STORE_DOWN', `the state store did not answer: ${answer.why}`);
+    if (this.life() === undefined) return seen<T>(AWAY);
+    const fate = this.#disk.fate();
+    if (fate === 'request') return seen<T>(LOST);
+    const value = work();
+    await Promise.resolve();
+    return seen(fate === 'reply' ? LOST : { kind: 'seen', value });
   }
 }
 
+function seen<T>(answer: { readonly kind: 'seen'; readonly value: T } | Down | Unanswered): T {
+  if (answer.kind === 'seen') return answer.value;
+  throw new LocusError('STORE_DOWN', `the state store did not answer: ${answer.why}`);
+}
+/** As a sorted set of Redis has them: by score, then by the bytes of the name. */
+const byScore = ([one, a]: readonly [Address, number], [other, b]: readonly [Address, number]) => a - b || (one < other ? -1 : 1);
 const canary = (key: PartitionKey) => JSON.stringify([key.group, key.topic, key.partition]);

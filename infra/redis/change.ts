@@ -7,7 +7,8 @@ export function commitValues({ epoch, generation }: Claim, change: Change): stri
   assertChange(change);
   const values = [String(epoch), generation, String(seq), String(entries.length), String(unrecorded.length)];
   for (const commandId of unrecorded) values.push(recordField(commandId));
-  values.push('p', published === undefined ? '' : String(published));
+  // 0 raises nothing: without this it would be a field of its own.
+  values.push('p', published ? String(published) : '');
   for (const entry of entries) values.push(entryField(entry.commandId), packEntry(entry));
   for (const event of events) values.push(eventField(event.seq), event.text);
   for (const record of records) values.push(recordField(record.commandId), record.text);

@@ -2,42 +2,13 @@ import { expect, test } from 'vitest';
 import { memoryLog } from '../../infra/memory/log.ts';
 import { systemClock } from '../../src/clock.ts';
 import { logSuite, PARTITIONS } from './log-suite.ts';
+import { memberOf as member, memoryLogWorld, TOPICS } from './memory-world.ts';
 import { recordingReader } from './recording-reader.ts';
 
-const TOPICS = ['commands', 'commands.bulk', 'events', 'dead-letters'] as const;
-const [customer, bulk, eventsTopic, deadLettersTopic] = TOPICS;
+const [customer, , eventsTopic, deadLettersTopic] = TOPICS;
 const world = () => memoryLog({ topics: TOPICS, partitions: PARTITIONS, clock: systemClock });
-const member = (replicaId: string, sessionTimeoutMs = 1_000) => ({
-  groupId: 'g',
-  replicaId,
-  topics: [customer, bulk],
-  sessionTimeoutMs,
-  mayJoin: async () => true,
-  onFatal: () => {},
-});
 
-logSuite('the log in memory', async () => {
-  const log = world();
-  return {
-    topics: [customer, bulk],
-    eventsTopic,
-    deadLettersTopic,
-    commandLog: (replicaId, life) => log.commandLog({ ...member(replicaId), ...life }),
-    writer: () => log.writer({ eventsTopic, deadLettersTopic }),
-    archive: () => log.archive(),
-    produce: async (topic, partition, values) => {
-      for (const value of values) log.produce(topic, { key: null, value }, partition);
-    },
-    produceUnreadable: async (topic, partition, count) => {
-      log.produceUnreadable({ topic, partition }, count, 'zstd');
-      return 'zstd';
-    },
-    records: async (topic) => log.records(topic),
-    committed: async (at) => log.committed('g', at),
-    truncate: async (at, low) => log.truncate(at, low),
-    stop: async () => {},
-  };
-});
+logSuite('the log in memory', async () => memoryLogWorld(PARTITIONS));
 
 test('a replica that vanished and is back within its session takes its partitions without a rebalance', async () => {
   const log = world();

@@ -41,6 +41,7 @@ export function lay(disk: MemoryDisk, from: unknown): void {
       entries: new Map(it.entries),
       records: new Map(it.records),
       inbox: { customer: new Map(), bulk: new Map() },
+      line: { customer: new Set(), bulk: new Set() },
     });
     disk.dirty.set(0, new Map([...(disk.dirty.get(0) ?? []), [it.address, 0]]));
   }
