@@ -18,13 +18,16 @@ export type Mutant = {
 export function parseMutant(name: string, text: string): Mutant {
   const about = /^# (.+)$/m.exec(text)?.[1];
   const test = /^test: (\S+) > (.+)$/m.exec(text);
-  const edits = [...text.matchAll(/^file: (\S+)\n<<<<\n([\s\S]*?)^====\n([\s\S]*?)^>>>>$/gm)].map(
-    ([, file = '', search = '', replace = '']): Edit => ({ file, search, replace }),
-  );
+  const edits = editsIn(text);
   if (about === undefined || test === null || edits.length === 0)
     throw new Error(`mutant ${name} lacks what it is about, its test or its edits`);
   return { name, about, testFile: test[1] as string, testName: test[2] as string, edits };
 }
+
+export const editsIn = (text: string): readonly Edit[] =>
+  [...text.matchAll(/^file: (\S+)\n<<<<\n([\s\S]*?)^====\n([\s\S]*?)^>>>>$/gm)].map(
+    ([, file = '', search = '', replace = '']): Edit => ({ file, search, replace }),
+  );
 
 /** The text with the edit in it; throws unless what is searched for stands there exactly once. */
 export function applied(edit: Edit, text: string): string {

@@ -1,0 +1,26 @@
+/** I2: at most one event per location and seq, named by them. */
+import { type MakeChecker, Violation } from '../happening.ts';
+import { eventFact } from './facts.ts';
+
+const NAME = 'I2';
+
+export const oneEventPerSeq: MakeChecker = () => {
+  const seqs = new Map<string, number>();
+  return {
+    name: NAME,
+    hear(it) {
+      if (it.kind !== 'committed') return;
+      const { address } = it.claim;
+      let seq = seqs.get(address) ?? 0;
+      for (const event of it.change.events) {
+        const fact = eventFact(event);
+        if (fact.seq !== event.seq || event.seq !== seq + 1)
+          throw new Violation(NAME, `${address}: event ${event.seq} (its text says ${fact.seq}) was committed after ${seq}`);
+        if (fact.id !== `${address}:${event.seq}` || fact.address !== address)
+          throw new Violation(NAME, `event ${event.seq} of ${address} is named ${fact.id}: a repeat of it could not be known`);
+        seq++;
+      }
+      seqs.set(address, seq);
+    },
+  };
+};

@@ -1,0 +1,53 @@
+/** I17: a hand-over takes at most one turn in hand plus 1 s: who leaves cleanly leaves nothing that others must wait out. */
+import { type MakeChecker, Violation, type Who } from '../happening.ts';
+import { commandFact } from './facts.ts';
+
+const NAME = 'I17';
+const BOUND_MS = 1_000;
+/** A turn in hand at its new owner: asking the device once, which is bounded, or the group that shares anew. */
+const IN_HAND_MS = 4_000;
+const SETTLES_MS = 5_000;
+/** Faults that nobody meets who takes a location over, the drain itself among them. */
+const HARMLESS = new Set(['drain', 'clock', 'device', 'device-restart', 'amnesia']);
+
+type Due = { readonly address: string; readonly left: Who; sinceMs: number | undefined };
+
+/** Only hand-overs that no fault disturbs are judged: their time counts from when there is work, or from the leaving if there was before. */
+export const handOverIsQuick: MakeChecker = ({ topics, now, limits }) => {
+  const owners = new Map<string, Who>();
+  const due = new Map<string, Due>();
+  let quietFromMs = 0;
+  return {
+    name: NAME,
+    hear(it) {
+      if (it.kind === 'produced' && (it.record.topic === topics.commands || it.record.topic === topics.bulk)) {
+        const command = commandFact(it.record);
+        const left = command && due.get(command.address);
+        if (left !== undefined) left.sinceMs ??= now();
+      }
+      if (it.kind === 'claimed') {
+        const { address } = it.claim;
+        const left = due.get(address);
+        due.delete(address);
+        owners.set(address, it.who);
+        const tookMs = left?.sinceMs === undefined ? 0 : now() - left.sinceMs;
+        if (tookMs > BOUND_MS + IN_HAND_MS)
+          throw new Violation(NAME, `${address} was taken over from ${left?.left} ${tookMs} ms after it had work and no owner`);
+      }
+      // Any fault may lengthen it, and so does a second one that leaves meanwhile.
+      const disturbs = it.kind === 'fault' && !HARMLESS.has(it.name);
+      if (disturbs) quietFromMs = Math.max(quietFromMs, now() + lastsMs(it.detail, limits.sessionMs));
+      if (disturbs || ['killed', 'frozen', 'thawed', 'draining', 'store-restarted'].includes(it.kind)) due.clear();
+      if (it.kind !== 'drained') return;
+      due.clear();
+      if (now() < quietFromMs) return;
+      for (const [address, owner] of owners) if (owner === it.who) due.set(address, { address, left: owner, sinceMs: undefined });
+    },
+  };
+};
+
+/** What a fault did is made good some while after it ends; whoever comes back under another name waits two sessions before it joins. */
+function lastsMs(detail: object, sessionMs: number): number {
+  const { forMs = 0, restartMs } = detail as { readonly forMs?: number; readonly restartMs?: number };
+  return forMs + SETTLES_MS + (restartMs === undefined ? 0 : restartMs + 2 * sessionMs);
+}
