@@ -8,7 +8,7 @@ const BOUND_MS = 1_000;
 const IN_HAND_MS = 4_000;
 const SETTLES_MS = 5_000;
 /** Faults that nobody meets who takes a location over, the drain itself among them. */
-const HARMLESS = new Set(['drain', 'clock', 'device', 'device-restart', 'amnesia']);
+const HARMLESS = new Set(['drain', 'device', 'device-restart', 'amnesia']);
 
 type Due = { readonly address: string; readonly left: Who; sinceMs: number | undefined };
 
