@@ -273,7 +273,7 @@ export type LogMessage = {
   readonly value: string | Uint8Array | null;
   readonly headers?: Readonly<Record<string, string | Uint8Array>>;
 };
-/** Out, acknowledged by all in-sync replicas before the promise resolves. Rejects with LOG_DOWN when nothing was sent, else LOG_UNACKNOWLEDGED. */
+/** Out, acknowledged by all in-sync replicas. Rejects with LOG_DOWN: nothing sent; VALUE_TOO_LARGE: never taken; else LOG_UNACKNOWLEDGED. */
 export type LogWriter = {
   start(): Promise<void>;
   stop(): Promise<void>;

@@ -8,6 +8,10 @@ const BATCH_MESSAGES = 2_000;
 /** Brokers take 1 MiB per partition and batch unless told otherwise; all messages of a batch may go to one partition. */
 const BATCH_BYTES = 800 * 1024;
 const OVERHEAD_BYTES = 64;
+/** Brokers hang up without a word on a request above 100 MiB (socket.request.max.bytes): that it is too large must be said here. */
+const REQUEST_BYTES = 96 * 1024 * 1024;
+/** What brokers answer to a batch above the topic's max.message.bytes, or above its segment.bytes; nothing of it is appended. */
+const TOO_LARGE = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'];
 /** A broker that answers nothing is given up on: whoever waits for the write would rather know. */
 const WITHIN_MS = 10_000;
 
@@ -81,6 +85,7 @@ export class Outlet {
   }
 
   async #sendBatch(batch: readonly Waiting[]): Promise<void> {
+    if (bytesOf(batch[0]?.message) > REQUEST_BYTES) throw Object.assign(new Error('no broker reads so much'), { type: TOO_LARGE[0] });
     const sender = await this.#connected();
     this.#trusted = sender;
     await sender.send(byTopic(batch));
@@ -97,7 +102,7 @@ export class Outlet {
     let bytes = 0;
     let count = 0;
     for (const { message } of this.#queue) {
-      bytes += OVERHEAD_BYTES + (message.key?.length ?? 0) + (message.value?.length ?? 0);
+      bytes += OVERHEAD_BYTES + bytesOf(message);
       if (count > 0 && (bytes > BATCH_BYTES || count === BATCH_MESSAGES)) break;
       count++;
     }
@@ -106,8 +111,12 @@ export class Outlet {
 
   /** Whatever is queued behind fails too, unsent: else it would overtake what its writer sends again. */
   #fail(batch: readonly Waiting[], cause: unknown): void {
-    const sent = this.#trusted?.mayBeThere(batch.map(({ message }) => message)) ?? false;
+    const messages = batch.map(({ message }) => message);
     const queued = this.#queue.splice(0);
+    // Of several it may have been their sum, and each may pass by itself.
+    if (messages.length === 1 && TOO_LARGE.includes(String((cause as { readonly type?: unknown }).type)))
+      batch[0]?.call.failed(new LocusError('VALUE_TOO_LARGE', `Kafka takes no message of ${bytesOf(messages[0])} bytes`, { cause }));
+    const sent = this.#trusted?.mayBeThere(messages) ?? false;
     for (const { call } of batch) call.mayBeThere ||= sent;
     for (const call of new Set([...batch, ...queued].map((waiting) => waiting.call)))
       call.failed(
@@ -132,6 +141,14 @@ export class Outlet {
     this.#sender ??= this.#open();
     return this.#sender;
   }
+}
+
+const lengthOf = (it: string | Uint8Array | null | undefined): number => (it ? Buffer.byteLength(it) : 0);
+/** Its frame not counted. */
+function bytesOf({ key, value, headers }: Message = { value: null }): number {
+  let bytes = lengthOf(key) + lengthOf(value);
+  for (const name in headers) for (const it of [headers[name]].flat()) bytes += lengthOf(name) + lengthOf(it);
+  return bytes;
 }
 
 function byTopic(batch: readonly Waiting[]) {

@@ -78,15 +78,29 @@ export function memoryLog(options: WorldOptions): MemoryLog {
   };
 }
 
+/** What a broker takes unless it is told otherwise (message.max.bytes), its frame not counted. */
+const MESSAGE_MAX_BYTES = 1_048_576;
+const sizeOf = ({ key, value, headers = {} }: LogMessage): number =>
+  Object.entries(headers).reduce(
+    (sum, [name, it]) => sum + Buffer.byteLength(name) + Buffer.byteLength(it),
+    Buffer.byteLength(key ?? '') + Buffer.byteLength(value ?? ''),
+  );
+
+type Placed = { readonly topic: string; readonly message: LogMessage; readonly partition?: number | undefined };
+
 function writerOf(world: World, { eventsTopic, deadLettersTopic, appended }: WriterOptions): LogWriter {
-  const append = (topic: string, message: LogMessage, partition?: number) => {
-    const record = world.append(topic, message, partition);
-    appended?.(record);
-  };
-  const send = async (work: () => void): Promise<void> => {
+  const send = async (messages: readonly Placed[]): Promise<void> => {
     await new Promise<void>((resolve) => world.clock.soon(resolve));
     const { faults, fault } = world;
     if (fault === 'down' || faults.away) throw new LocusError('LOG_DOWN', 'the log is away; nothing was sent');
+    if (messages.some(({ message }) => sizeOf(message) > MESSAGE_MAX_BYTES))
+      throw new LocusError('VALUE_TOO_LARGE', `the log takes no message above ${MESSAGE_MAX_BYTES} bytes`);
+    const work = () => {
+      for (const { topic, message, partition } of messages) {
+        const record = world.append(topic, message, partition);
+        appended?.(record);
+      }
+    };
     const later = () => world.clock.after(drawnMs(world, faults.lateWriteMs), work, true);
     if (happens(world, faults.lostWriteRate)) {
       if (faults.lateWriteMs > 0) later();
@@ -101,11 +115,9 @@ function writerOf(world: World, { eventsTopic, deadLettersTopic, appended }: Wri
     start: async () => {},
     stop: async () => {},
     events: (events) =>
-      send(() => {
-        for (const event of events) append(eventsTopic, { key: event.address, value: event.text, headers: EVENT_HEADERS });
-      }),
-    command: (topic, message, partition) => send(() => append(topic, message, partition)),
-    deadLetter: (message) => send(() => append(deadLettersTopic, message)),
+      send(events.map(({ address, text }) => ({ topic: eventsTopic, message: { key: address, value: text, headers: EVENT_HEADERS } }))),
+    command: (topic, message, partition) => send([{ topic, message, partition }]),
+    deadLetter: (message) => send([{ topic: deadLettersTopic, message }]),
   };
 }
 

@@ -17,7 +17,7 @@ export type LogWorld = {
   writer(): LogWriter;
   archive(): Archive;
   produce(topic: string, partition: number, values: readonly string[]): Promise<void>;
-  /** A batch that nobody can unpack; answers its codec. Called only with `codecs`. */
+  /** A batch that nobody can unpack; answers its codec. Called only with `brokers`. */
   produceUnreadable(topic: string, partition: number, count: number): Promise<string>;
   records(topic: string): Promise<readonly LogRecord[]>;
   committed(at: TopicPartition): Promise<number | undefined>;
@@ -30,8 +30,8 @@ const upTo = (count: number, from = 0): number[] => Array.from({ length: count }
 const text = (bytes: Uint8Array | null | undefined): string | null => (bytes ? Buffer.from(bytes).toString() : null);
 const SOON = { timeout: 20_000, interval: 20 };
 
-/** `codecs`: records come packed, as somebody else packed them. */
-export function logSuite(name: string, open: () => Promise<LogWorld>, { codecs } = { codecs: true }): void {
+/** `brokers`: others write there too and pack records as they like, and what is too large is refused. */
+export function logSuite(name: string, open: () => Promise<LogWorld>, { brokers } = { brokers: true }): void {
   describe(name, () => {
     let world: LogWorld;
     const opened: { stop(): Promise<void> }[] = [];
@@ -157,7 +157,7 @@ export function logSuite(name: string, open: () => Promise<LogWorld>, { codecs }
       });
     });
 
-    if (codecs)
+    if (brokers)
       describe('reading what nobody can unpack', () => {
         test('a batch of an unknown codec is told by its offsets and codec, its neighbours are read', async () => {
           await world.produce(customer, 0, numbered(3));
@@ -493,6 +493,26 @@ export function logSuite(name: string, open: () => Promise<LogWorld>, { codecs }
         expect([...(bare?.headers.dlq_key ?? [])]).toEqual([7]);
         expect(records.find((record) => record.key !== null)?.value).toBeNull();
       });
+
+      const letter = (id: string, bytes: number): LogMessage => ({ key: 'k', value: null, headers: { id, bulk: Buffer.alloc(bytes) } });
+      const lettersThere = async () => (await world.records(world.deadLettersTopic)).map(({ headers }) => text(headers.id));
+
+      test('messages that are too large only together are all taken', async () => {
+        const out = await writer();
+        await Promise.all(numbered(20).map((id) => out.deadLetter(letter(id, 100_000))));
+        expect(await lettersThere()).toEqual(numbered(20));
+      });
+
+      if (brokers)
+        test.each([
+          ['than the log takes', 1_200_000],
+          ['than a request may be', 110_000_000],
+        ])('a message larger %s is refused by that name and is not there, and the next one is taken', async (_what, bytes) => {
+          const out = await writer();
+          await expect(out.deadLetter(letter('large', bytes))).rejects.toMatchObject({ code: 'VALUE_TOO_LARGE' });
+          await out.deadLetter(letter('small', 10));
+          expect(await lettersThere()).toEqual(['small']);
+        });
     });
 
     describe('looking', () => {
