@@ -66,10 +66,17 @@ async function recordAt({ archive, topic }: Letters, { partition, offset }: Lett
 }
 
 /** Why it must not be sent again, in words. */
-function refusal({ reason, topic }: DeadLetter, { value }: LogRecord, lanes: readonly string[], neverRan: boolean): string | undefined {
+function refusal(
+  { reason, topic, partition, offset }: DeadLetter,
+  { value, headers }: LogRecord,
+  lanes: readonly string[],
+  neverRan: boolean,
+): string | undefined {
   if (topic === '') return 'it does not say which topic it came from';
   if (!lanes.includes(topic)) return `it came from ${topic}, and commands are read from ${lanes.join(', ')}`;
   if (value === null && reason === 'CODEC_UNSUPPORTED') return 'nobody could read it, so that nothing is here to send';
+  if (value === null && headers.dlq_left_out !== undefined)
+    return `it was too large to be set aside whole: the record itself stands at ${topic}/${partition}/${offset}`;
   if (reason === 'STALE' && !neverRan) return 'it may have run before its id was forgotten: state that it never ran, if that is sure';
   return undefined;
 }

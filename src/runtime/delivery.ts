@@ -1,14 +1,15 @@
 /** What happens to a command's record: opened, judged, handed to its location, closed on its final outcome. The road starts and ends here. */
 import { pause } from '../clock.ts';
-import { type Code, type Fault, fault, sentence, why } from '../errors.ts';
+import { type Fault, fault, LocusError, why } from '../errors.ts';
 import { isOwnId } from '../message/address.ts';
 import { decode, firstAppendedMs, isRerouted, reroutedHeaders } from '../message/codec.ts';
 import type { Command, Lane } from '../message/envelope.ts';
 import { partitionOfBytes } from '../message/partition.ts';
-import type { LogMessage, LogRecord, TopicPartition } from '../ports.ts';
+import type { LogRecord, TopicPartition } from '../ports.ts';
 import { jitter } from '../random.ts';
 import { type Checked, checkCommand, checkInput } from './definition.ts';
 import { Intake } from './intake.ts';
+import { letterOf, shortLetterOf, whyOf } from './letter.ts';
 import type { Verdict, Waiting } from './mailbox.ts';
 import type { OffsetTracker, Slot } from './offset-tracker.ts';
 import type { Partitions } from './partitions.ts';
@@ -184,9 +185,10 @@ export class Delivery {
     const appendedMs = firstAppendedMs(record);
     const headers = reroutedHeaders(record, typeof appendedMs === 'number' ? appendedMs : record.appendedMs);
     const { topic, key, value } = record;
-    void this.#persist(tracker, 'misplaced record', () => this.#site.writer.command(topic, { key, value, headers }, right)).then(
-      (written) => this.#close(slot, lane, written),
-    );
+    const { writer } = this.#site;
+    const tooLarge = fault('MISPLACED', 'partition', record.partition, `${rule}; it is too large to be produced again`);
+    const again = () => unlessTooLarge(writer.command(topic, { key, value, headers }, right), () => this.#deadLetter(record, tooLarge));
+    void this.#persist(tracker, 'misplaced record', again).then((written) => this.#close(slot, lane, written));
     return true;
   }
 
@@ -199,11 +201,14 @@ export class Delivery {
   async #deadLetter(record: LogRecord, it: Fault): Promise<boolean> {
     const tracker = this.#partitions.tracker(record);
     if (tracker === undefined) return false;
-    const letter = letterOf(record, it.code, sentence(it), this.#site.clock.now());
-    const written = await this.#persist(tracker, 'dead letter', () => this.#site.writer.deadLetter(letter));
-    if (written) this.#site.meters.deadLetter(it.code);
+    const { clock, writer, meters, log } = this.#site;
+    const nowMs = clock.now();
+    const written = await this.#persist(tracker, 'dead letter', () =>
+      unlessTooLarge(writer.deadLetter(letterOf(record, it, nowMs)), () => writer.deadLetter(shortLetterOf(record, it, nowMs))),
+    );
+    if (written) meters.deadLetter(it.code);
     const { topic, partition, offset } = record;
-    if (written) this.#site.log.warn({ topic, partition, offset, reason: it.code, why: sentence(it) }, 'dead letter');
+    if (written) log.warn({ topic, partition, offset, reason: it.code, why: whyOf(it) }, 'dead letter');
     return written;
   }
   /** Offsets of a batch that nobody here can read: one dead letter for all, then they close. */
@@ -249,23 +254,12 @@ export class Delivery {
 const notArmed = ({ commandId }: Command): Fault =>
   fault('TIMER_NOT_ARMED', 'ce_id', commandId, 'ids that begin with ~ belong to the runtime, and no such timer is armed with this payload');
 
-/** The original value and headers, with where it came from and why it is here (DESIGN: dead letters). */
-function letterOf(record: LogRecord, reason: Code, error: string, nowMs: number): LogMessage {
-  const kept = Object.fromEntries(Object.entries(record.headers).filter(([, value]) => value !== undefined)) as Record<string, Uint8Array>;
-  return {
-    key: record.key,
-    value: record.value,
-    headers: {
-      ...kept,
-      dlq_reason: reason,
-      dlq_error: error,
-      dlq_attempts: '1',
-      dlq_topic: record.topic,
-      dlq_partition: String(record.partition),
-      dlq_offset: String(record.offset),
-      dlq_key: record.key === null ? '' : Buffer.from(record.key),
-      dlq_timestamp: new Date(record.appendedMs).toISOString(),
-      dlq_failed_at: new Date(nowMs).toISOString(),
-    },
-  };
+/** Sends the one, or does the other where the log takes nothing so large. */
+async function unlessTooLarge(sent: Promise<void>, other: () => Promise<unknown>): Promise<void> {
+  try {
+    await sent;
+  } catch (error) {
+    if (!(error instanceof LocusError && error.code === 'VALUE_TOO_LARGE')) throw error;
+    await other();
+  }
 }

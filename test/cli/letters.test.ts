@@ -147,6 +147,10 @@ it.each<readonly [Given, string]>([
   [{ from: 'payments' }, 'it came from payments, and commands are read from locus.commands'],
   [{ from: '' }, 'it does not say which topic it came from'],
   [{ reason: 'CODEC_UNSUPPORTED', value: null }, 'nobody could read it'],
+  [
+    { reason: 'VALUE_TOO_LARGE', value: null, headers: { dlq_left_out: 'value' } },
+    'too large to be set aside whole: the record itself stands at locus.commands/3/70',
+  ],
 ])('does not send %j', async (given, told) => {
   const { exit, sent, text } = await replayed(await topic([given]), { ids: ['0:0'] });
   expect([exit, sent]).toEqual([1, []]);

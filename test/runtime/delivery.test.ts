@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { partitionOf } from '../../src/message/partition.ts';
+import type { LogMessage } from '../../src/ports.ts';
 import { bent, held, setup } from './bundle.ts';
 import { COMMANDS, EVENTS, LETTERS } from './fleet.ts';
 
@@ -81,6 +82,44 @@ describe('a record that nobody can serve', () => {
   });
 });
 
+describe('a record that is too large to be set aside as it was', () => {
+  const large = 'x'.repeat(1_048_500);
+  const theLetter = async (it: Bundle, message: LogMessage) => {
+    await it.replica('a');
+    it.log.produce(COMMANDS, message);
+    expect(await it.outcome('T1', it.send('T1', 'add', { amount: 1 }))).toMatchObject({ reply: { cash: 1 } });
+    await it.until(() => expect(it.committed()).toBe(2));
+    const [letter, ...more] = it.log.records(LETTERS);
+    expect(more).toEqual([]);
+    const headers = Object.fromEntries(Object.entries(letter?.headers ?? {}).map(([name, value]) => [name, header(value)]));
+    return { key: letter?.key, value: letter?.value, headers };
+  };
+
+  it('leaves its value behind and says where it stands; its key and headers go along', async () => {
+    const { key, value, headers } = await theLetter(it_, binary(large, {}));
+    expect([header(key ?? undefined), value]).toEqual(['till/T1', null]);
+    expect(headers).toMatchObject({ ce_id: 'b-1', dlq_reason: 'VALUE_TOO_LARGE', dlq_key: 'till/T1', dlq_left_out: 'value' });
+    expect(headers).toMatchObject({ dlq_topic: COMMANDS, dlq_partition: '0', dlq_offset: '0' });
+    expect(headers.dlq_error).toMatch(
+      /^value is "1048500 bytes": must be at most .* left out: value; the record stands at commands\/0\/0$/,
+    );
+  });
+
+  it('leaves large headers and a large key behind too', async () => {
+    const { key, value, headers } = await theLetter(it_, { ...binary('{}', { bulk: large.slice(600_000) }), key: large.slice(400_000) });
+    expect([key, value, headers.bulk]).toEqual([null, null, undefined]);
+    expect(headers).toMatchObject({ dlq_reason: 'ADDRESS_INVALID', dlq_key: '', dlq_left_out: 'value,key,headers' });
+  });
+
+  it('is set aside whole where only the sentence was long', async () => {
+    const { value, headers } = await theLetter(it_, binary(`{"amount":1,"${'y'.repeat(250_000)}":1}`, { bulk: large.slice(348_500) }));
+    expect(value?.byteLength).toBeGreaterThan(250_000);
+    expect(headers).toMatchObject({ dlq_reason: 'INPUT_INVALID' });
+    expect(headers.dlq_error?.length).toBeLessThan(1_100);
+    expect(headers.dlq_left_out).toBeUndefined();
+  });
+});
+
 describe('a misplaced record', () => {
   it('is produced once to the partition of its key, with its age, and served there', async () => {
     const it = setup({ partitions: 3 });
@@ -100,6 +139,17 @@ describe('a misplaced record', () => {
     const wrong = (partitionOf('till/T1', 3) + 1) % 3;
     const record = it.record('T1', 'add', { amount: 4 }, 'm-1');
     it.log.produce(COMMANDS, { ...record, headers: { ...record.headers, locus_rerouted: '1' } }, wrong);
+    await it.until(() => expect(letters(it)).toEqual(['MISPLACED']));
+    await it.until(() => expect(it.committed(wrong)).toBe(1));
+    expect(await it.entry('T1', 'm-1')).toBeUndefined();
+  });
+
+  it('is a dead letter when it is too large to be produced again', async () => {
+    const it = setup({ partitions: 3 });
+    await it.replica('a');
+    const wrong = (partitionOf('till/T1', 3) + 1) % 3;
+    const record = it.record('T1', 'add', { amount: 4 }, 'm-1');
+    it.log.produce(COMMANDS, { ...record, headers: { ...record.headers, bulk: Buffer.alloc(1_048_500) } }, wrong);
     await it.until(() => expect(letters(it)).toEqual(['MISPLACED']));
     await it.until(() => expect(it.committed(wrong)).toBe(1));
     expect(await it.entry('T1', 'm-1')).toBeUndefined();
