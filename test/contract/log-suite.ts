@@ -1,5 +1,6 @@
 /** What every command log and writer must do, its failures included; run over memory and over real Kafka. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import { partitionOf } from '../../src/message/partition.ts';
 import type { Archive, CommandLog, LogMessage, LogRecord, LogWriter, TopicPartition } from '../../src/ports.ts';
 import { commitAll, nameOf, type RecordingReader, recordingReader } from './recording-reader.ts';
@@ -97,7 +98,7 @@ export function logSuite(name: string, open: () => Promise<LogWorld>, { brokers 
             if (record.offset % 7 !== 3 || turned.has(name)) return true;
             turned.add(name);
             refusals++;
-            setTimeout(() => log.resume([record]), 1);
+            systemClock.after(1, () => log.resume([record]));
             return false;
           };
         });
@@ -176,7 +177,7 @@ export function logSuite(name: string, open: () => Promise<LogWorld>, { brokers 
           const { reader } = await started('a', (it, log) => {
             it.room = (record) => {
               if (asked++ > 0) return true;
-              setTimeout(() => log.resume([record]), 1);
+              systemClock.after(1, () => log.resume([record]));
               return false;
             };
           });
