@@ -1,9 +1,11 @@
 /** The door for adapters: what the runtime asks of a state store, a log, leases and a registry. */
 import type { Code } from './errors.ts';
 import type { Address } from './message/address.ts';
+import type { Change, Entry, Header } from './message/change.ts';
 import type { EventText } from './message/envelope.ts';
 
 export type { Alarm, Clock } from './clock.ts';
+export { CHANGE_MAX, type Change, type Entry, type EntryStatus, type Header } from './message/change.ts';
 export type { Random } from './random.ts';
 
 /** A fixed short message plus fields. pino has this shape; nobody but telemetry.ts knows that it is pino. */
@@ -11,23 +13,9 @@ export type Log = Readonly<Record<'debug' | 'info' | 'warn' | 'error', (fields: 
 
 // ── State store ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** What is durably known of one commandId. The first line of `text` is JSON, with the time by which its age is judged as `t` (ms). */
-export type Entry = { readonly status: EntryStatus; readonly hash: string; readonly text: string };
-export type EntryStatus = 'inboxed' | 'open' | 'parked' | 'done' | 'refused';
-
 /** Permission to write one location: void once a higher epoch is claimed, the generation changed or the store began another life. */
 export type Claim = { readonly address: Address; readonly epoch: number; readonly generation: string; readonly life: string };
 
-/** Single header fields of a location, all JSON text; the absent ones were never set or were cleared. */
-export type Header = {
-  readonly state?: string;
-  /** The open intent. */
-  readonly intent?: string;
-  readonly parked?: string;
-  readonly frozen?: string;
-  readonly paused?: string;
-  readonly timers?: string;
-};
 /** Everything a reader sees of a location without a claim. `seq` counts its events, `published` is the last one known to be on the events topic. */
 export type Located = {
   readonly epoch: number;
@@ -38,23 +26,6 @@ export type Located = {
   readonly inbox: Readonly<Record<'customer' | 'bulk', number>>;
 };
 export type Loaded = Located & { readonly claim: Claim; readonly unpublished: readonly EventText[] };
-
-/** How many events, entries, records and unrecorded ids together one change may hold: what one Lua call can write. */
-export const CHANGE_MAX = 3_000;
-/**
- * One atomic step of one location: all of it or nothing. `seq` is the location's before it; its events are seq + 1, seq + 2 and so on.
- * A header value of `''` clears the field. A commandId stands once. `published` raises, never lowers. Under the ids of `unrecorded` no
- * record stood when the change was made up: one that stands there refuses it.
- */
-export type Change = {
-  readonly seq: number;
-  readonly unrecorded: readonly string[];
-  readonly events: readonly EventText[];
-  readonly entries: readonly (Entry & { readonly commandId: string })[];
-  readonly records: readonly { readonly commandId: string; readonly text: string }[];
-  readonly header: Header;
-  readonly published?: number;
-};
 
 /** No answer came: it may have happened. */
 export type Unanswered = { readonly kind: 'unanswered'; readonly why: string };

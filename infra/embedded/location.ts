@@ -1,32 +1,11 @@
 /** What each request does to one location in the embedded file, and what it answers: the laws that infra/redis holds in its scripts. */
 import type { Address } from '../../src/message/address.ts';
-import type {
-  Change,
-  Claim,
-  Entry,
-  EntryStatus,
-  Fenced,
-  Header,
-  InboxItem,
-  Located,
-  NewLife,
-  Offender,
-  Ok,
-  OtherGeneration,
-} from '../../src/ports.ts';
+import { mayFollow } from '../../src/message/change.ts';
+import type { Change, Claim, Entry, Fenced, Header, InboxItem, Located, NewLife, Offender, Ok, OtherGeneration } from '../../src/ports.ts';
 import type { EmbeddedFile } from './file.ts';
 
 export const OK: Ok = { kind: 'ok' };
 const GENERATION_STEP = 2 ** 32;
-
-/** What may follow what; done and refused are final. */
-const next: Readonly<Record<EntryStatus, readonly EntryStatus[]>> = {
-  inboxed: ['open', 'parked', 'done', 'refused'],
-  open: ['open', 'done', 'refused'],
-  parked: ['parked', 'open', 'done', 'refused'],
-  done: [],
-  refused: [],
-};
 
 const HEADERS = ['state', 'intent', 'parked', 'frozen', 'paused', 'timers'] as const;
 type Place = { readonly id: number; readonly epoch: number; readonly seq: number; readonly published: number };
@@ -122,7 +101,7 @@ function offenders(file: EmbeddedFile, id: number, change: Change): readonly Off
     const entry = entryOf(file, id, commandId);
     if (!entry) continue;
     if (entry.hash !== hash) found.push({ commandId, why: 'ID_REUSED', entry });
-    else if (!next[entry.status].includes(status)) found.push({ commandId, why: 'TRANSITION', entry });
+    else if (!mayFollow(status, entry.status)) found.push({ commandId, why: 'TRANSITION', entry });
   }
   for (const commandId of change.unrecorded) {
     const record = recordOf(file, id, commandId);

@@ -1,6 +1,7 @@
 /** The state store of the embedded mode: the same answers as infra/redis, from the file that this process holds alone. */
 import { LocusError } from '../../src/errors.ts';
 import type { Address } from '../../src/message/address.ts';
+import { assertChange, assertHash } from '../../src/message/change.ts';
 import type {
   Applied,
   Change,
@@ -14,7 +15,6 @@ import type {
   StateStore,
   Unanswered,
 } from '../../src/ports.ts';
-import { assertChange, assertHash } from './change.ts';
 import type { EmbeddedFile } from './file.ts';
 import { appended, claimed, committed, fields, known, located, OK, otherGeneration, placeOf, refused, rowOf, waiting } from './location.ts';
 

@@ -1,5 +1,6 @@
 /** What each request does to one location in memory, and what it answers: the laws that infra/redis holds in its scripts. */
 import type { Address } from '../../src/message/address.ts';
+import { mayFollow } from '../../src/message/change.ts';
 import type {
   Change,
   Claim,
@@ -18,15 +19,6 @@ import type { MemoryDisk, MemoryLocation } from './disk.ts';
 
 export const OK: Ok = { kind: 'ok' };
 const GENERATION_STEP = 2 ** 32;
-
-/** What may follow what; done and refused are final. */
-const next: Readonly<Record<EntryStatus, readonly EntryStatus[]>> = {
-  inboxed: ['open', 'parked', 'done', 'refused'],
-  open: ['open', 'done', 'refused'],
-  parked: ['parked', 'open', 'done', 'refused'],
-  done: [],
-  refused: [],
-};
 
 export const final = (status: EntryStatus) => status === 'done' || status === 'refused';
 
@@ -110,7 +102,7 @@ export function committed(at: MemoryLocation, change: Change) {
     const entry = at.entries.get(commandId);
     if (!entry) continue;
     if (entry.hash !== hash) offenders.push({ commandId, why: 'ID_REUSED', entry });
-    else if (!next[entry.status].includes(status)) offenders.push({ commandId, why: 'TRANSITION', entry });
+    else if (!mayFollow(status, entry.status)) offenders.push({ commandId, why: 'TRANSITION', entry });
   }
   for (const commandId of change.unrecorded) {
     const record = at.records.get(commandId);

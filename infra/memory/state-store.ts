@@ -1,8 +1,8 @@
 /** The state store's memory twin: the same answers as infra/redis over a shared MemoryDisk. */
 import { LocusError, sentence } from '../../src/errors.ts';
 import type { Address } from '../../src/message/address.ts';
+import { assertChange, assertHash } from '../../src/message/change.ts';
 import type { Applied, Change, Claim, Down, Entry, InboxItem, PartitionKey, Random, StateStore, Unanswered } from '../../src/ports.ts';
-import { assertChange, assertHash } from './change.ts';
 import type { MemoryDisk, MemoryLocation } from './disk.ts';
 import {
   agreed,
