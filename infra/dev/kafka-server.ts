@@ -1,31 +1,20 @@
 /** A real Kafka broker on loopback: one KRaft node that is its own controller. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, openSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
 import { kafkaJars } from './kafka-jars.ts';
+import { end, launched, type Server, server } from './server.ts';
 import { tool } from './tools.ts';
 
 const READY_WITHIN_MS = 60_000;
-const STOPPED_WITHIN_MS = 10_000;
 const ATTEMPTS = 3;
 
 /** One quick compiler and one collector: as fast as the defaults under load here, with half of their CPU in the first minute. */
 const JVM = ['-Xmx512m', '-Xms128m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
 
-export type KafkaServer = {
-  readonly brokers: string;
-  /** Of the process that runs now; another one after `restart`. */
-  readonly pid: number;
-  signal(sig: NodeJS.Signals): void;
-  /** SIGKILL; resolves when the process is gone. */
-  kill9(): Promise<void>;
-  /** As it should end, also from SIGSTOP; safe to call twice. */
-  stop(): Promise<void>;
-  /** A new life over the same files on the same port; one that still runs is killed first. */
-  restart(): Promise<void>;
-};
+export type KafkaServer = Server & { readonly brokers: string };
 
 /** What a broker has beside a plain listener. */
 export type More = {
@@ -41,21 +30,8 @@ const NO_MORE: More = { listeners: [], settings: () => [], format: [] };
 /** Listens on `port`, or on a free one; its output goes to kafka.log in `dir`. */
 export async function startKafkaServer(it: { readonly dir: string; readonly port?: number; readonly more?: More }): Promise<KafkaServer> {
   const more = it.more ?? NO_MORE;
-  let { port, child } = await begin(it.dir, it.port, more);
-  const kill9 = () => end(child, 'SIGKILL');
-  return {
-    brokers: `127.0.0.1:${port}`,
-    get pid() {
-      return child.pid ?? 0;
-    },
-    signal: (sig) => void child.kill(sig),
-    kill9,
-    stop: () => end(child, 'SIGTERM'),
-    async restart() {
-      await kill9();
-      ({ port, child } = await begin(it.dir, port, more));
-    },
-  };
+  const made = await server((port) => begin(it.dir, port, more), it.port);
+  return Object.assign(made, { brokers: `127.0.0.1:${made.port}` });
 }
 
 /** A free port may be taken between asking and listening: then another one is tried. */
@@ -107,12 +83,7 @@ function launch(dir: string, port: number, controllerPort: number, more: More): 
     const format = ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', config, ...more.format];
     execFileSync(java, [...JVM, '-cp', classPath, ...format], { stdio: ['ignore', 'ignore', 'pipe'] });
   }
-  const output = openSync(join(dir, 'kafka.log'), 'a');
-  const child = spawn(java, [...JVM, '-cp', classPath, 'kafka.Kafka', config], { stdio: ['ignore', output, output] });
-  const orphan = () => child.kill('SIGKILL');
-  process.once('exit', orphan);
-  child.once('exit', () => process.off('exit', orphan));
-  return child;
+  return launched(java, [...JVM, '-cp', classPath, 'kafka.Kafka', config], join(dir, 'kafka.log'));
 }
 
 /** 16 bytes in base64url, as Kafka demands; every cluster here has one node, so that the name need not differ. */
@@ -145,13 +116,3 @@ function knowsItself(port: number): Promise<boolean> {
 
 /** Size 14: api 3, version 1, correlation id 1, no client id, no topics. */
 const METADATA = Buffer.from([0, 0, 0, 14, 0, 3, 0, 1, 0, 0, 0, 1, 0xff, 0xff, 0, 0, 0, 0]);
-
-async function end(child: ChildProcess, sig: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill(sig);
-  child.kill('SIGCONT');
-  const late = setTimeout(() => child.kill('SIGKILL'), STOPPED_WITHIN_MS);
-  await gone;
-  clearTimeout(late);
-}

@@ -1,13 +1,13 @@
 /** A real redis-server on loopback: the durable store, or a lock node that keeps nothing. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync } from 'node:fs';
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
+import { end, launched, type Server, server } from './server.ts';
 import { tool } from './tools.ts';
 
 const READY_WITHIN_MS = 15_000;
-const STOPPED_WITHIN_MS = 5_000;
 const ATTEMPTS = 3;
 
 const DURABLE = {
@@ -20,19 +20,7 @@ const DURABLE = {
 };
 const durableArgs = Object.entries(DURABLE).flatMap(([name, value]) => [`--${name}`, value]);
 
-export type RedisServer = {
-  readonly port: number;
-  readonly url: string;
-  /** Of the process that runs now; another one after `restart`. */
-  readonly pid: number;
-  signal(sig: NodeJS.Signals): void;
-  /** SIGKILL; resolves when the process is gone. */
-  kill9(): Promise<void>;
-  /** As it should end, also from SIGSTOP; safe to call twice. */
-  stop(): Promise<void>;
-  /** A new life over the same files on the same port; one that still runs is killed first. */
-  restart(): Promise<void>;
-};
+export type RedisServer = Server & { readonly url: string };
 
 /** Listens on `port`, or on a free one; its output goes to redis.log in `dir`. */
 export async function startRedisServer(it: {
@@ -42,31 +30,15 @@ export async function startRedisServer(it: {
   /** Settings beside ours, such as `--tls-port`. */
   readonly more?: readonly string[];
 }): Promise<RedisServer> {
-  let { port, child } = await begin(it);
-  const kill9 = () => end(child, 'SIGKILL');
-  return {
-    port,
-    url: `redis://127.0.0.1:${port}`,
-    get pid() {
-      return child.pid ?? 0;
-    },
-    signal: (sig) => void child.kill(sig),
-    kill9,
-    stop: () => end(child, 'SIGTERM'),
-    async restart() {
-      await kill9();
-      ({ port, child } = await begin({ ...it, port }));
-    },
-  };
+  const made = await server((port) => begin(it, port), it.port);
+  return Object.assign(made, { url: `redis://127.0.0.1:${made.port}` });
 }
 
 /** A free port may be taken between asking and listening: then another one is tried. */
-async function begin({
-  dir,
-  port,
-  durable,
-  more = [],
-}: Parameters<typeof startRedisServer>[0]): Promise<{ port: number; child: ChildProcess }> {
+async function begin(
+  { dir, durable, more = [] }: Parameters<typeof startRedisServer>[0],
+  port: number | undefined,
+): Promise<{ port: number; child: ChildProcess }> {
   if (durable) mend(dir);
   for (let attempt = 1; ; attempt++) {
     const at = port ?? (await freePort());
@@ -85,16 +57,9 @@ function mend(dir: string): void {
 }
 
 function launch(dir: string, port: number, durable: boolean, more: readonly string[]): ChildProcess {
-  const output = openSync(join(dir, 'redis.log'), 'a');
   const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', ''];
-  const child = spawn(tool('redis-server'), [...place, ...(durable ? durableArgs : ['--appendonly', 'no']), ...more], {
-    stdio: ['ignore', output, output],
-  });
-  closeSync(output);
-  const orphan = () => child.kill('SIGKILL');
-  process.once('exit', orphan);
-  child.once('exit', () => process.off('exit', orphan));
-  return child;
+  const kept = durable ? durableArgs : ['--appendonly', 'no'];
+  return launched(tool('redis-server'), [...place, ...kept, ...more], join(dir, 'redis.log'));
 }
 
 async function ready(child: ChildProcess, port: number): Promise<boolean> {
@@ -118,14 +83,4 @@ function answers(child: ChildProcess, port: number): Promise<boolean> {
     socket.once('error', () => answer(false));
     socket.setTimeout(1_000, () => answer(false));
   });
-}
-
-async function end(child: ChildProcess, sig: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill(sig);
-  child.kill('SIGCONT');
-  const late = setTimeout(() => child.kill('SIGKILL'), STOPPED_WITHIN_MS);
-  await gone;
-  clearTimeout(late);
 }
