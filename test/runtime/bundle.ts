@@ -1,6 +1,6 @@
 /** A fresh fleet of tills with its device for one test, taken down after it. */
 import { afterEach } from 'vitest';
-import type { StateStore } from '../../src/ports.ts';
+import type { Change, Claim, StateStore } from '../../src/ports.ts';
 import { fleet } from './fleet.ts';
 import { mood, TillDevice } from './till.ts';
 
@@ -35,3 +35,12 @@ export const bent =
     const bends = bend(store);
     return new Proxy(store, { get: (target, name) => Reflect.get(bends, name) ?? Reflect.get(target, name) });
   };
+
+/** A store that is told of some commits, or of all, once the gate is open. */
+export const slow = (gate: Promise<void>, isMeant: (claim: Claim, change: Change) => boolean = () => true) =>
+  bent((store) => ({
+    async commit(claim, change) {
+      if (isMeant(claim, change)) await gate;
+      return store.commit(claim, change);
+    },
+  }));

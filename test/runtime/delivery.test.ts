@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { partitionOf } from '../../src/message/partition.ts';
 import type { LogMessage } from '../../src/ports.ts';
-import { bent, held, setup } from './bundle.ts';
+import { bent, held, setup, slow } from './bundle.ts';
 import { COMMANDS, EVENTS, LETTERS } from './fleet.ts';
 
 type Bundle = ReturnType<typeof setup>;
@@ -232,10 +232,7 @@ describe('redelivery', () => {
   it('of a record whose first delivery is still open touches neither tracker nor mailbox', async () => {
     const it = it_;
     const commits = held();
-    const node = await it.replica(
-      'a',
-      bent((store) => ({ commit: async (...given) => commits.gate.then(() => store.commit(...given)) })),
-    );
+    const node = await it.replica('a', slow(commits.gate));
     const id = it.send('T1', 'add', { amount: 1 });
     await it.until(() => expect(node.replica.partitions.tracker({ topic: COMMANDS, partition: 0 })?.openCount).toBe(1));
     const record = it.log.records(COMMANDS)[0];
@@ -306,10 +303,7 @@ describe('a condition on a command', () => {
 it('lets no partition take what others need to have work under way', async () => {
   const it = setup({ partitions: 2, limits: { inflightMax: 10 } });
   const commits = held();
-  const node = await it.replica(
-    'a',
-    bent((store) => ({ commit: async (...given) => commits.gate.then(() => store.commit(...given)) })),
-  );
+  const node = await it.replica('a', slow(commits.gate));
   const place = (n: number) => partitionOf(`till/T${n}`, 2);
   const many = Array.from({ length: 200 }, (_, n) => n);
   const [behind, ahead] = [0, 1].map((partition) => many.filter((n) => place(n) === partition));
@@ -328,10 +322,7 @@ it('lets no partition take what others need to have work under way', async () =>
 it('pauses intake when as much is under way as may be, and goes on when room is made', async () => {
   const it = setup({ partitions: 1, limits: { inflightMax: 10 } });
   const commits = held();
-  const node = await it.replica(
-    'a',
-    bent((store) => ({ commit: async (...given) => commits.gate.then(() => store.commit(...given)) })),
-  );
+  const node = await it.replica('a', slow(commits.gate));
   const ids = Array.from({ length: 50 }, (_, n) => it.send(`T${n}`, 'add', { amount: 1 }));
   await it.clock.advance(200);
   expect(node.replica.delivery.inflight).toBe(10);

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { bent, held, setup } from './bundle.ts';
+import { bent, held, setup, slow } from './bundle.ts';
 import { COMMANDS } from './fleet.ts';
 
 type Bundle = ReturnType<typeof setup>;
@@ -44,12 +44,7 @@ describe('what waits too long', () => {
     const commits = held();
     const node = await it.replica(
       'a',
-      bent((store) => ({
-        async commit(claim, change) {
-          if (change.entries.some(({ commandId }) => commandId === 'slow')) await commits.gate;
-          return store.commit(claim, change);
-        },
-      })),
+      slow(commits.gate, (_claim, change) => change.entries.some(({ commandId }) => commandId === 'slow')),
     );
     await it.outcome('T1', it.send('T1', 'add', { amount: 100 }));
     await it.outcome('T1', it.send('T1', 'pay', { amount: 1 }));

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { bent, held, setup } from './bundle.ts';
+import { bent, held, setup, slow } from './bundle.ts';
 import { BULK, COMMANDS } from './fleet.ts';
 
 type Bundle = ReturnType<typeof setup>;
@@ -38,10 +38,7 @@ describe('the bulk lane', () => {
   it('stands before no customer, neither with what is under way nor with what waits at a location', async () => {
     const it = setup({ partitions: 1, limits: { inflightMax: 10 } });
     const commits = held();
-    const node = await it.replica(
-      'a',
-      bent((store) => ({ commit: async (...given) => commits.gate.then(() => store.commit(...given)) })),
-    );
+    const node = await it.replica('a', slow(commits.gate));
     const bulk = backlog(it, 40, (n) => `T${n % 4}`);
     await it.clock.advance(200);
     expect(node.replica.delivery.inflight).toBe(10);
@@ -61,12 +58,7 @@ describe('the bulk lane', () => {
     const commits = held();
     const node = await it.replica(
       'a',
-      bent((store) => ({
-        async commit(claim, change) {
-          if (claim.address !== 'till/C') await commits.gate;
-          return store.commit(claim, change);
-        },
-      })),
+      slow(commits.gate, (claim) => claim.address !== 'till/C'),
     );
     await it.outcome('C', it.send('C', 'add', { amount: 1 }));
     backlog(it, 450);

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { bent, held, setup } from './bundle.ts';
+import { bent, held, setup, slow } from './bundle.ts';
 import { COMMANDS } from './fleet.ts';
 
 type Bundle = ReturnType<typeof setup>;
@@ -168,12 +168,7 @@ describe('a location whose partition is lost and back before it is gone', () => 
     const commits = held();
     const node = await it.replica(
       'a',
-      bent((store) => ({
-        async commit(claim, change) {
-          if (change.entries.some(({ commandId }) => commandId === 'slow')) await commits.gate;
-          return store.commit(claim, change);
-        },
-      })),
+      slow(commits.gate, (_claim, change) => change.entries.some(({ commandId }) => commandId === 'slow')),
     );
     await it.outcome('T1', it.send('T1', 'add', { amount: 9 }));
     await it.outcome('T1', it.send('T1', 'pay', { amount: 1 }));
