@@ -1,6 +1,6 @@
 /** The command log and the event log of the embedded mode: topics and their partitions in the one file, read by the process that writes them. */
 import { LocusError } from '../../src/errors.ts';
-import { partitionOf, partitionOfBytes } from '../../src/message/partition.ts';
+import { partitionOf } from '../../src/message/partition.ts';
 import type { Clock, LogMessage, LogRecord, LogWriter, TopicPartition } from '../../src/ports.ts';
 import type { EmbeddedFile } from './file.ts';
 
@@ -151,8 +151,7 @@ export class EmbeddedLog {
   }
 
   #place(key: LogMessage['key']): number {
-    if (key === null) return this.#turn++ % this.partitions;
-    return typeof key === 'string' ? partitionOf(key, this.partitions) : partitionOfBytes(key, this.partitions);
+    return key === null ? this.#turn++ % this.partitions : partitionOf(key, this.partitions);
   }
 }
 

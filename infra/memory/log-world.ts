@@ -1,6 +1,6 @@
 /** The brokers' side of the memory log: what is stored, what groups committed, and who listens for more. */
 import { LocusError } from '../../src/errors.ts';
-import { partitionOf, partitionOfBytes } from '../../src/message/partition.ts';
+import { partitionOf } from '../../src/message/partition.ts';
 import type { Clock, LogMessage, LogRecord, Random, TopicPartition } from '../../src/ports.ts';
 import { type LogFaults, soundLog } from './log-faults.ts';
 import { Group } from './log-group.ts';
@@ -105,8 +105,7 @@ export class World {
   }
 
   #place(key: LogMessage['key']): number {
-    if (key === null) return this.#turn++ % this.partitions;
-    return typeof key === 'string' ? partitionOf(key, this.partitions) : partitionOfBytes(key, this.partitions);
+    return key === null ? this.#turn++ % this.partitions : partitionOf(key, this.partitions);
   }
 }
 

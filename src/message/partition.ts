@@ -22,4 +22,5 @@ export function murmur2(data: Uint8Array): number {
 }
 
 export const partitionOfBytes = (key: Uint8Array, count: number): number => (murmur2(key) & 0x7fffffff) % count;
-export const partitionOf = (key: string, count: number): number => partitionOfBytes(Buffer.from(key), count);
+export const partitionOf = (key: string | Uint8Array, count: number): number =>
+  partitionOfBytes(typeof key === 'string' ? Buffer.from(key) : key, count);

@@ -4,7 +4,8 @@ import type { Catalogued, JsonSchema } from '../desk.ts';
 import { why } from '../errors.ts';
 import type { Definitions } from './definition.ts';
 
-const OWN_REFUSALS = Object.keys({
+/** How the runtime itself may refuse a command, whatever the actor. */
+export const OWN_REFUSALS = Object.keys({
   PRECONDITION_FAILED: true,
   DEADLINE_EXCEEDED: true,
   IN_DOUBT_OPEN: true,
