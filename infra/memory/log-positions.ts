@@ -30,6 +30,7 @@ const REPEAT_MAX = 8;
 /** beginning: `begin` has not answered · full: waits for `resume` · refused: waits for `again`. */
 type Cursor = {
   readonly at: TopicPartition;
+  readonly name: string;
   state: 'beginning' | 'reading' | 'full' | 'refused';
   position: number;
   begunAt: number;
@@ -80,8 +81,8 @@ export class Positions {
     const gained = held.filter((at) => !this.#cursors.has(nameOf(at)));
     for (const cursor of this.#cursors.values())
       if (cursor.state === 'reading' || cursor.state === 'full') cursor.position = this.#reader.next(cursor.at);
-    const cursors = gained.map((at): Cursor => ({ at, state: 'beginning', position: 0, begunAt: 0, sent: 0 }));
-    for (const cursor of cursors) this.#cursors.set(nameOf(cursor.at), cursor);
+    const cursors = gained.map((at): Cursor => ({ at, name: nameOf(at), state: 'beginning', position: 0, begunAt: 0, sent: 0 }));
+    for (const cursor of cursors) this.#cursors.set(cursor.name, cursor);
     this.#reader.assigned(this.partitions);
     void this.#begin(cursors);
     this.readSoon();
@@ -123,8 +124,10 @@ export class Positions {
   }
   /** One turn of every partition; true: there is more to read now. */
   read(): boolean {
-    const more = [...this.#cursors.values()].map((cursor) => this.#readFrom(cursor));
-    return more.some((one) => one);
+    let more = false;
+    // Those that stand there now: a turn may end with partitions lost.
+    for (const cursor of [...this.#cursors.values()]) if (this.#readFrom(cursor)) more = true;
+    return more;
   }
 
   // ── Beginning ──
@@ -174,7 +177,7 @@ export class Positions {
   }
 
   #stillHeld(cursor: Cursor): boolean {
-    return this.#cursors.get(nameOf(cursor.at)) === cursor;
+    return this.#cursors.get(cursor.name) === cursor;
   }
 
   // ── Reading ──
@@ -214,7 +217,7 @@ export class Positions {
   }
 
   #end(cursor: Cursor): void {
-    this.#cursors.delete(nameOf(cursor.at));
+    this.#cursors.delete(cursor.name);
     this.#reader.end(cursor.at);
   }
 }

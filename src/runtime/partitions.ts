@@ -58,7 +58,7 @@ export class Partitions {
     this.#timer = every(
       this.#it.clock,
       CHECKPOINT_MS,
-      () => this.checkpoint(),
+      () => (this.#isDue() ? this.checkpoint() : undefined),
       (error) => this.#it.log.warn({ why: why(error) }, 'offsets not committed'),
     );
   }
@@ -223,6 +223,11 @@ export class Partitions {
     }
   }
 
+  /** Cheap, for it is asked all the time and hardly ever so. */
+  #isDue(): boolean {
+    for (const row of this.#trackers.values()) if (row.some((it) => it !== undefined && it.watermark > it.committed)) return true;
+    return this.#committing !== undefined;
+  }
   /** Writes down in the store how far each partition is final, then commits that to the group. One at a time. */
   checkpoint(): Promise<void> {
     this.#committing ??= this.#checkpoint().finally(() => {

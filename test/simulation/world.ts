@@ -6,6 +6,7 @@ import { grantingLeaseStore, lyingLeaseStore } from '../../infra/memory/lying-le
 import type { Bound } from '../../src/actor.ts';
 import type { Clock, LeaseStore, Log, LogRecord } from '../../src/ports.ts';
 import type { Meters } from '../../src/runtime/site.ts';
+import { publishedFact } from './checkers/facts.ts';
 import { described } from './describe.ts';
 import { type SimulatedDevice, simulatedDevice } from './device.ts';
 import type { Checker, Happening, MakeChecker, Outside } from './happening.ts';
@@ -133,8 +134,8 @@ export class World {
     trace.text(text);
     trace.note(() => `${stamp(nowMs)} ${text}`);
     if (it.kind === 'committed') this.#doubts(it);
-    if (it.kind === 'produced' && it.record.topic === topics.events) this.#publishes(it.record);
     try {
+      if (it.kind === 'produced' && it.record.topic === topics.events) this.#publishes(it.record);
       for (const checker of this.#checkers) checker.hear?.(it);
     } catch (error) {
       // Not into the code that made it happen: that would take it for an answer.
@@ -156,9 +157,8 @@ export class World {
     const node = this.nodes.find((it) => it.process === process);
     if (node !== undefined) this.onPoint(node, point);
   }
-  #publishes({ key, value }: LogRecord): void {
-    const address = Buffer.from(key ?? []).toString();
-    const seq = Number(/"locusseq":(\d+)/.exec(Buffer.from(value ?? []).toString())?.[1]);
+  #publishes(record: LogRecord): void {
+    const { address, seq } = publishedFact(record).event;
     this.published.set(address, Math.max(seq, this.published.get(address) ?? 0));
   }
   #doubts({ claim: { address }, change: { header } }: Extract<Happening, { readonly kind: 'committed' }>): void {

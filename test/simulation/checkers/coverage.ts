@@ -4,6 +4,8 @@ import type { Happening, Outside } from '../happening.ts';
 import { Entries } from './entries.ts';
 import { commandFact, letterFact, placeOf, text } from './facts.ts';
 
+const coverages = new WeakMap<Outside, Coverage>();
+
 export class Coverage {
   readonly entries = new Entries();
   readonly records = new Map<string, LogRecord[]>();
@@ -11,12 +13,23 @@ export class Coverage {
   readonly #letters = new Map<string, string>();
   /** Records that were produced again where their key belongs, by what they hold. */
   readonly #again = new Set<string>();
+  #heard: Happening | undefined;
 
-  constructor({ topics }: Outside) {
+  private constructor({ topics }: Outside) {
     this.#topics = topics;
   }
 
+  /** The one of a world: all checkers that need it hear the same. */
+  static of(outside: Outside): Coverage {
+    const its = coverages.get(outside) ?? new Coverage(outside);
+    coverages.set(outside, its);
+    return its;
+  }
+
+  /** Each of the checkers says it. */
   hear(it: Happening): void {
+    if (it === this.#heard) return;
+    this.#heard = it;
     this.entries.hear(it);
     if (it.kind !== 'produced') return;
     const { record } = it;

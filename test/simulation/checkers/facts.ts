@@ -23,6 +23,8 @@ export type EventFact = {
   /** Wall time of whoever wrote it, ms. */
   readonly timeMs: number;
   readonly data: Json;
+  /** As a fold takes it. */
+  readonly event: { readonly type: string } & Json;
   /** The outcome that stands on the last event of a turn, and the hash of the payload. */
   readonly reply: string | undefined;
   readonly input: string | undefined;
@@ -33,29 +35,49 @@ export type CommandFact = {
   readonly name: string;
   readonly input: Json;
   readonly hash: string;
+  /** `address commandId hash`: the same for all that are one command. */
+  readonly key: string;
   readonly deadlineMs: number | undefined;
   readonly ifSeq: unknown;
 };
 
-const kept = new WeakMap<object, EventFact>();
-/** The same object is read once, however many checkers look at it. */
-export function eventFact(event: { readonly text: string }): EventFact {
-  const known = kept.get(event) ?? eventOf(event.text);
-  kept.set(event, known);
-  return known;
+type Texts = readonly { readonly text: string }[];
+let lastTexts: Texts | undefined;
+let lastFacts: readonly EventFact[] = [];
+/** The events of a commit. All checkers hear of it one after the other, so that it is read once. */
+export function eventFacts(events: Texts): readonly EventFact[] {
+  if (events !== lastTexts) {
+    lastFacts = events.map(({ text }) => eventOf(text));
+    lastTexts = events;
+  }
+  return lastFacts;
+}
+let lastRecord: Raw | undefined;
+let lastFact: { readonly said: string; readonly event: EventFact } | undefined;
+/** A record of the events topic: what it says, word for word, and what that means. Read once, as above. */
+export function publishedFact(record: Raw): { readonly said: string; readonly event: EventFact } {
+  if (record !== lastRecord || lastFact === undefined) {
+    const said = text(record.value ?? new Uint8Array());
+    lastFact = { said, event: eventOf(said) };
+    lastRecord = record;
+  }
+  return lastFact;
 }
 export function eventOf(text: string): EventFact {
   const it = JSON.parse(text) as Json;
-  const type = String(it.type);
+  const named = String(it.type);
+  const type = named.slice(named.indexOf('.') + 1);
+  const data = (it.data ?? {}) as Json;
   return {
     id: String(it.id),
     address: String(it.subject),
     seq: Number(it.locusseq),
     epoch: Number(it.locusepoch),
     commandId: String(it.locuscommand),
-    type: type.slice(type.indexOf('.') + 1),
+    type,
     timeMs: Date.parse(String(it.time)),
-    data: (it.data ?? {}) as Json,
+    data,
+    event: { ...data, type },
     reply: typeof it.locusreply === 'string' ? it.locusreply : undefined,
     input: typeof it.locusinput === 'string' ? it.locusinput : undefined,
   };
@@ -101,12 +123,14 @@ function commandOf({ key, value, headers }: Raw): CommandFact | undefined {
     : (body as Json);
   const address = text(key);
   if (typeof it.id !== 'string' || typeof it.type !== 'string' || it.subject !== address || it.data === undefined) return undefined;
+  const hash = hashOf(it.type, it.data);
   return {
     address,
     commandId: it.id,
     name: it.type.slice(it.type.indexOf('.') + 1),
     input: it.data as Json,
-    hash: hashOf(it.type, it.data),
+    hash,
+    key: `${address} ${it.id} ${hash}`,
     deadlineMs: typeof it.locusdeadline === 'string' ? Date.parse(it.locusdeadline) : undefined,
     ifSeq: it.locusifseq,
   };
@@ -159,7 +183,8 @@ export function same(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) || Array.isArray(b))
     return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((it, n) => same(it, b[n]));
   if (!isObject(a) || !isObject(b)) return false;
-  for (const name in a) if (!same(a[name], b[name])) return false;
-  for (const name in b) if (b[name] !== undefined && a[name] === undefined) return false;
+  // Not for…in: it is several times slower where names are numbers, as denominations are.
+  for (const name of Object.keys(a)) if (!same(a[name], b[name])) return false;
+  for (const name of Object.keys(b)) if (b[name] !== undefined && a[name] === undefined) return false;
   return true;
 }

@@ -1,6 +1,6 @@
 /** I1: epochs rise strictly per location and are never issued twice, and nothing is written under one that was overtaken. */
 import { type MakeChecker, Violation, type Who } from '../happening.ts';
-import { eventFact } from './facts.ts';
+import { eventFacts } from './facts.ts';
 
 const NAME = 'I1';
 
@@ -24,8 +24,7 @@ export const epochsRise: MakeChecker = () => {
       if (it.kind === 'trimmed') mustBeLatest(it.who, 'forgot something', it.claim);
       if (it.kind !== 'committed') return;
       mustBeLatest(it.who, 'committed', it.claim);
-      for (const event of it.change.events) {
-        const { epoch, id } = eventFact(event);
+      for (const { epoch, id } of eventFacts(it.change.events)) {
         if (epoch !== it.claim.epoch) throw new Violation(NAME, `${id} says epoch ${epoch} and was committed under ${it.claim.epoch}`);
       }
     },

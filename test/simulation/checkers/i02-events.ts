@@ -1,6 +1,6 @@
 /** I2: at most one event per location and seq, named by them. */
 import { type MakeChecker, Violation } from '../happening.ts';
-import { eventFact } from './facts.ts';
+import { type EventFact, eventFacts } from './facts.ts';
 
 const NAME = 'I2';
 
@@ -12,8 +12,9 @@ export const oneEventPerSeq: MakeChecker = () => {
       if (it.kind !== 'committed') return;
       const { address } = it.claim;
       let seq = seqs.get(address) ?? 0;
-      for (const event of it.change.events) {
-        const fact = eventFact(event);
+      const facts = eventFacts(it.change.events);
+      for (const [n, event] of it.change.events.entries()) {
+        const fact = facts[n] as EventFact;
         if (fact.seq !== event.seq || event.seq !== seq + 1)
           throw new Violation(NAME, `${address}: event ${event.seq} (its text says ${fact.seq}) was committed after ${seq}`);
         if (fact.id !== `${address}:${event.seq}` || fact.address !== address)

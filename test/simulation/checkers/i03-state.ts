@@ -1,6 +1,6 @@
 /** I3: the state equals the fold of its events, after every commit. */
 import { type MakeChecker, Violation } from '../happening.ts';
-import { eventFact, isOwn, type Json, same, show } from './facts.ts';
+import { eventFacts, isOwn, type Json, same, show } from './facts.ts';
 
 const NAME = 'I3';
 
@@ -28,10 +28,7 @@ export const stateIsFold =
         const at = states.get(address) ?? { folded: initial, written: initial };
         states.set(address, at);
         const before = at.folded;
-        for (const event of it.change.events) {
-          const fact = eventFact(event);
-          if (!isOwn(fact)) at.folded = fold.evolve(at.folded, { type: fact.type, ...fact.data });
-        }
+        for (const fact of eventFacts(it.change.events)) if (!isOwn(fact)) at.folded = fold.evolve(at.folded, fact.event);
         const { state } = it.change.header;
         if (state !== undefined) at.written = (JSON.parse(state) as { readonly s: unknown }).s;
         else if (at.folded === before) return;

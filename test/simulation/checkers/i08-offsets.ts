@@ -6,7 +6,7 @@ import { commandFact, placeOf } from './facts.ts';
 const NAME = 'I8';
 
 export const offsetsAreFinal: MakeChecker = (outside) => {
-  const coverage = new Coverage(outside);
+  const coverage = Coverage.of(outside);
   const looked = new Map<string, number>();
   return {
     name: NAME,

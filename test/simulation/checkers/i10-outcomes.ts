@@ -7,7 +7,7 @@ import { commandFact, isFinal, placeOf } from './facts.ts';
 const NAME = 'I10';
 
 export const everyCommandEnds: MakeChecker = (outside) => {
-  const coverage = new Coverage(outside);
+  const coverage = Coverage.of(outside);
   const mustEnd = (record: LogRecord) => {
     if (coverage.isDead(record) || coverage.wasProducedAgain(record)) return;
     const command = commandFact(record);

@@ -1,6 +1,6 @@
 /** I11: the events topic, by first occurrences, is gapless and ordered per location, and equals what was committed. */
 import { type MakeChecker, Violation } from '../happening.ts';
-import { text } from './facts.ts';
+import { publishedFact, text } from './facts.ts';
 
 const NAME = 'I11';
 
@@ -26,8 +26,10 @@ export const topicEqualsJournal: MakeChecker = ({ topics, disk }) => {
         mayClaim(it.claim.address, events?.to ?? 0, it.who);
       }
       if (it.kind !== 'produced' || it.record.topic !== topics.events) return;
-      const said = text(it.record.value ?? new Uint8Array());
-      const { subject, locusseq: seq } = JSON.parse(said) as { readonly subject: string; readonly locusseq: number };
+      const {
+        said,
+        event: { address: subject, seq },
+      } = publishedFact(it.record);
       const there = published.get(subject) ?? 0;
       if (it.record.key === null || text(it.record.key) !== subject)
         throw new Violation(NAME, `event ${seq} of ${subject} has another key`);

@@ -1,6 +1,6 @@
 /** I14: no limit is exceeded: of inboxes, of timers, and of the time by which a person wants to be served. */
 import { type MakeChecker, Violation } from '../happening.ts';
-import { commandFact, eventFact } from './facts.ts';
+import { commandFact, eventFacts } from './facts.ts';
 
 const NAME = 'I14';
 const TIMERS_MAX = 256;
@@ -13,9 +13,8 @@ export const limitsHold: MakeChecker = ({ disk, limits, topics }) => {
       if (it.kind === 'produced' && (it.record.topic === topics.commands || it.record.topic === topics.bulk)) {
         const command = commandFact(it.record);
         if (command === undefined) return;
-        const name = `${command.address} ${command.commandId} ${command.hash}`;
         // Sent again it may be served by the later of its deadlines; one copy without any is enough.
-        deadlines.set(name, Math.max(command.deadlineMs ?? Number.POSITIVE_INFINITY, deadlines.get(name) ?? 0));
+        deadlines.set(command.key, Math.max(command.deadlineMs ?? Number.POSITIVE_INFINITY, deadlines.get(command.key) ?? 0));
       }
       if (it.kind === 'appended') {
         const { lane } = it.item;
@@ -32,7 +31,7 @@ export const limitsHold: MakeChecker = ({ disk, limits, topics }) => {
       }
       for (const { commandId, hash, status } of intent ? it.change.entries : []) {
         const deadlineMs = status === 'open' ? deadlines.get(`${it.claim.address} ${commandId} ${hash}`) : undefined;
-        const begun = it.change.events.map(eventFact).find((event) => event.commandId === commandId && event.type.endsWith('Intended'));
+        const begun = eventFacts(it.change.events).find((event) => event.commandId === commandId && event.type.endsWith('Intended'));
         if (deadlineMs !== undefined && begun !== undefined && begun.timeMs > deadlineMs)
           throw new Violation(NAME, `${it.claim.address} ${commandId} was begun ${begun.timeMs - deadlineMs} ms after its deadline`);
       }

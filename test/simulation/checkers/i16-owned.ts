@@ -7,7 +7,7 @@ const NAME = 'I16';
 
 export const workIsOwned: MakeChecker = (outside) => {
   const { limits, now } = outside;
-  const coverage = new Coverage(outside);
+  const coverage = Coverage.of(outside);
   const owners = new Map<string, Who>();
   const gone = new Set<Who>();
   const full = new Set<Who>();

@@ -1,6 +1,6 @@
 /** I18: rebuilding from the events topic gives the same state, and every outcome with the hash of its payload. */
 import { type MakeChecker, Violation } from '../happening.ts';
-import { type EventFact, entryFact, eventFact, eventOf, isFinal, isOwn, same, show, text } from './facts.ts';
+import { type EventFact, entryFact, eventFacts, isFinal, isOwn, publishedFact, same, show } from './facts.ts';
 import type { Fold } from './i03-state.ts';
 
 const NAME = 'I18';
@@ -13,7 +13,7 @@ export const eventsRebuild =
       name: NAME,
       hear(it) {
         if (it.kind === 'committed') {
-          const outcomes = it.change.events.map(eventFact).filter(({ reply }) => reply !== undefined);
+          const outcomes = eventFacts(it.change.events).filter(({ reply }) => reply !== undefined);
           for (const { commandId, status, hash, text } of it.change.entries) {
             if (!isFinal(status)) continue;
             const { outcome } = entryFact(text);
@@ -24,7 +24,7 @@ export const eventsRebuild =
           }
         }
         if (it.kind !== 'produced' || it.record.topic !== topics.events) return;
-        const fact = eventOf(text(it.record.value ?? new Uint8Array()));
+        const { event: fact } = publishedFact(it.record);
         const journal = journals.get(fact.address) ?? [];
         if (fact.seq === journal.length + 1) journal.push(fact);
         journals.set(fact.address, journal);
@@ -35,7 +35,7 @@ export const eventsRebuild =
           const fold = folds.find(({ type }) => type === address.slice(0, cut));
           if (fold === undefined) continue;
           let state = fold.initial(address.slice(cut + 1));
-          for (const fact of journal) if (!isOwn(fact)) state = fold.evolve(state, { type: fact.type, ...fact.data });
+          for (const fact of journal) if (!isOwn(fact)) state = fold.evolve(state, fact.event);
           const header = disk.locations.get(address)?.header.get('state');
           const stands =
             header === undefined || header === '' ? fold.initial(address.slice(cut + 1)) : (JSON.parse(header) as { s: unknown }).s;

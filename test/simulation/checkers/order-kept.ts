@@ -17,7 +17,7 @@ export const orderIsKept: MakeChecker = ({ topics }) => {
       if (it.kind === 'produced' && (it.record.topic === topics.commands || it.record.topic === topics.bulk)) {
         const command = commandFact(it.record);
         if (command === undefined || isOwn(command.commandId)) return;
-        const name = `${command.address} ${command.commandId} ${command.hash}`;
+        const name = command.key;
         const { topic, partition, offset } = it.record;
         // A repeat in another lane, or put where it does not belong, may come by either way: its order is nobody's promise.
         const first = places.get(name);

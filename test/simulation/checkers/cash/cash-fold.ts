@@ -22,7 +22,8 @@ export type Cash = {
 };
 export type CashEvent = { readonly type: string } & Readonly<Record<string, unknown>>;
 
-export const emptyCash = (): Cash => ({ open: true, cassettes: {}, taken: {}, retracted: {}, rejected: {}, supplied: {}, dispense: null });
+const EMPTY: Cash = { open: true, cassettes: {}, taken: {}, retracted: {}, rejected: {}, supplied: {}, dispense: null };
+export const emptyCash = (): Cash => EMPTY;
 
 const moved = (where: ByCurrency, currency: string, notes: Notes, sign: 1 | -1 = 1): ByCurrency => {
   const entries = Object.entries(notes);
@@ -38,8 +39,21 @@ const less = (notes: Notes, ...gone: readonly Notes[]): Notes =>
       .filter(([, count]) => count !== 0),
   );
 
-/** What each event makes of the cash. An event that cannot be is a bug of whoever wrote it: it throws. */
-export function foldCash(cash: Cash, event: CashEvent): Cash {
+const KEPT_MAX = 64;
+const kept = new Map<CashEvent, { readonly before: Cash; readonly after: Cash }>();
+/**
+ * What each event makes of the cash. An event that cannot be is a bug of whoever wrote it: it throws. Several checkers fold the same events of a
+ * commit one after the other: what an event made of the same cash is known.
+ */
+export function foldCash(before: Cash, event: CashEvent): Cash {
+  const known = kept.get(event);
+  if (known?.before === before) return known.after;
+  const after = folded(before, event);
+  if (kept.size >= KEPT_MAX) kept.clear();
+  kept.set(event, { before, after });
+  return after;
+}
+function folded(cash: Cash, event: CashEvent): Cash {
   const { type, currency, notes, commandId } = event as CashEvent & { currency: string; notes: Notes; commandId: string };
   switch (type) {
     case 'Loaded':
@@ -91,24 +105,34 @@ function openOne({ dispense }: Cash, commandId: string): OpenDispense {
   return dispense;
 }
 
-export const worth = (notes: Notes): number =>
-  Object.entries(notes).reduce((sum, [denomination, count]) => sum + Number(denomination) * count, 0);
-export const sameNotes = (a: Notes, b: Notes): boolean =>
-  [...Object.keys(a), ...Object.keys(b)].every((denomination) => (a[denomination] ?? 0) === (b[denomination] ?? 0));
+export function worth(notes: Notes): number {
+  let sum = 0;
+  for (const denomination of Object.keys(notes)) sum += Number(denomination) * (notes[denomination] as number);
+  return sum;
+}
+export function sameNotes(a: Notes, b: Notes): boolean {
+  const agree = (denomination: string) => (a[denomination] ?? 0) === (b[denomination] ?? 0);
+  return Object.keys(a).every(agree) && Object.keys(b).every(agree);
+}
 
 /** Which notes of which currency and denomination are not where they must be: supplied = in cassettes + taken + retracted + rejected + in doubt. */
 export function missing(cash: Cash): string | undefined {
   const { supplied, cassettes, taken, retracted, rejected, dispense } = cash;
-  const inDoubt: ByCurrency = dispense === null ? {} : { [dispense.currency]: dispense.notes };
-  const places = [cassettes, taken, retracted, rejected, inDoubt];
-  for (const currency of new Set([supplied, ...places].flatMap((place) => Object.keys(place)))) {
-    const names = new Set([supplied, ...places].flatMap((place) => Object.keys(place[currency] ?? {})));
-    for (const name of names) {
-      const found = places.reduce((sum, place) => sum + (place[currency]?.[name] ?? 0), 0);
-      const given = supplied[currency]?.[name] ?? 0;
-      if (found !== given) return `${given} notes of ${currency} ${name} were supplied, ${found} are found`;
-      if ((cassettes[currency]?.[name] ?? 0) < 0) return `${cassettes[currency]?.[name]} notes of ${currency} ${name} are in the cassettes`;
-    }
-  }
+  const inDoubt: ByCurrency = dispense === null ? NONE : { [dispense.currency]: dispense.notes };
+  const wrong = (currency: string, name: string): string | undefined => {
+    const count = (place: ByCurrency) => place[currency]?.[name] ?? 0;
+    const found = count(cassettes) + count(taken) + count(retracted) + count(rejected) + count(inDoubt);
+    if (found !== count(supplied)) return `${count(supplied)} notes of ${currency} ${name} were supplied, ${found} are found`;
+    return count(cassettes) < 0 ? `${count(cassettes)} notes of ${currency} ${name} are in the cassettes` : undefined;
+  };
+  for (const place of [supplied, cassettes, taken, retracted, rejected, inDoubt])
+    for (const currency of Object.keys(place))
+      for (const name of Object.keys(place[currency] as Notes)) {
+        // Looked at already where it was supplied.
+        if (place !== supplied && supplied[currency]?.[name] !== undefined) continue;
+        const said = wrong(currency, name);
+        if (said !== undefined) return said;
+      }
   return undefined;
 }
+const NONE: ByCurrency = {};

@@ -1,7 +1,7 @@
 /** What a cash location answered is what its cash at that seq allows: refusals are true, replies add up, the note mix is the smallest. */
 import { type MakeChecker, Violation } from '../../happening.ts';
-import { type CommandFact, commandFact, type EventFact, eventFact, isOwn, type Json, show } from '../facts.ts';
-import { type Cash, emptyCash, foldCash, type Notes, sameNotes, worth } from './cash-fold.ts';
+import { type CommandFact, commandFact, type EventFact, eventFacts, isOwn, type Json, show } from '../facts.ts';
+import { type Cash, type CashEvent, emptyCash, foldCash, type Notes, sameNotes, worth } from './cash-fold.ts';
 import { fewestNotes } from './note-mix.ts';
 
 const NAME = 'decisions';
@@ -28,15 +28,13 @@ export const decisionsAreTrue: MakeChecker = ({ topics }) => {
       if (it.kind === 'produced' && (it.record.topic === topics.commands || it.record.topic === topics.bulk)) {
         const command = commandFact(it.record);
         if (command === undefined) return;
-        const name = `${command.address} ${command.commandId} ${command.hash}`;
-        commands.set(name, [...(commands.get(name) ?? []), command]);
+        commands.set(command.key, [...(commands.get(command.key) ?? []), command]);
       }
       if (it.kind !== 'committed' || !it.claim.address.startsWith(TYPE)) return;
       const { address } = it.claim;
       const place = places.get(address) ?? emptyPlace();
       places.set(address, place);
-      for (const event of it.change.events) {
-        const fact = eventFact(event);
+      for (const fact of eventFacts(it.change.events)) {
         const wrong = (fact.type === 'DispenseIntended' ? mixWrong(place, fact) : undefined) ?? outcomeWrong(place, fact, commands);
         if (wrong !== undefined)
           throw new Violation(NAME, `${fact.id} ${fact.type} of ${fact.commandId}: ${wrong}; before it: ${show(place.cash)}`);
@@ -56,7 +54,7 @@ function mixWrong({ cash, reversed }: Place, { data, commandId }: EventFact): st
 
 function outcomeWrong(place: Place, fact: EventFact, commands: ReadonlyMap<string, CommandFact[]>): string | undefined {
   const before = place.cash;
-  if (!isOwn(fact)) place.cash = foldCash(place.cash, { ...fact.data, type: fact.type });
+  if (!isOwn(fact)) place.cash = foldCash(place.cash, fact.event as CashEvent);
   if (!isOwn(fact)) place.last.set(fact.commandId, fact);
   if (fact.type === 'Dispensed') place.dispensed.set(fact.commandId, fact);
   const asked = commands.get(`${fact.address} ${fact.commandId} ${fact.input}`);

@@ -1,7 +1,7 @@
 /** I7 for cash: a dispense is settled as the device's journal has it, be it now or later; a time-out is no answer. */
 import type { Moved } from '../../../../infra/device/journal.ts';
 import { type MakeChecker, Violation } from '../../happening.ts';
-import { type EventFact, eventFact, show } from '../facts.ts';
+import { type EventFact, eventFacts, show } from '../facts.ts';
 import { type Notes, sameNotes } from './cash-fold.ts';
 
 const NAME = 'I7';
@@ -48,8 +48,7 @@ export const evidenceSettles: MakeChecker = () => {
         if (about.settled !== undefined) judge(key, about);
       }
       if (it.kind !== 'committed' || !it.claim.address.startsWith(TYPE)) return;
-      for (const event of it.change.events) {
-        const fact = eventFact(event);
+      for (const fact of eventFacts(it.change.events)) {
         const about = of(`${it.claim.address.slice(TYPE.length)} ${fact.commandId}`);
         if (fact.type === 'EffectUnbooked') about.unbooked = true;
         if (fact.type === 'DispenseIntended') about.ordered = fact.data.notes as Notes;

@@ -1,7 +1,7 @@
 /** I12: cash is conserved per location, currency and denomination, and only commands bring it. */
 import { type MakeChecker, Violation } from '../../happening.ts';
-import { type CommandFact, commandFact, eventFact, isOwn, type Json } from '../facts.ts';
-import { type Cash, emptyCash, foldCash, missing, type Notes, sameNotes } from './cash-fold.ts';
+import { type CommandFact, commandFact, eventFacts, isOwn, type Json } from '../facts.ts';
+import { type Cash, type CashEvent, emptyCash, foldCash, missing, type Notes, sameNotes } from './cash-fold.ts';
 
 const NAME = 'I12';
 const TYPE = 'cash-location/';
@@ -14,13 +14,12 @@ export const cashIsConserved: MakeChecker = ({ topics }) => {
     hear(it) {
       if (it.kind === 'produced' && (it.record.topic === topics.commands || it.record.topic === topics.bulk)) {
         const command = commandFact(it.record);
-        if (command !== undefined) commands.set(`${command.address} ${command.commandId} ${command.hash}`, command);
+        if (command !== undefined) commands.set(command.key, command);
       }
       if (it.kind !== 'committed' || !it.claim.address.startsWith(TYPE)) return;
       const { address } = it.claim;
       let cash = states.get(address) ?? emptyCash();
-      for (const event of it.change.events) {
-        const fact = eventFact(event);
+      for (const fact of eventFacts(it.change.events)) {
         if (isOwn(fact)) continue;
         const because = (what: string) => new Violation(NAME, `${fact.id} ${fact.type}: ${what}`);
         const hash = fact.input ?? it.change.entries.find(({ commandId }) => commandId === fact.commandId)?.hash;
@@ -29,7 +28,7 @@ export const cashIsConserved: MakeChecker = ({ topics }) => {
           if (!sameNotes(asked, fact.data.notes as Notes)) throw because(`not the notes that ${fact.commandId} names`);
         }
         try {
-          cash = foldCash(cash, { ...fact.data, type: fact.type });
+          cash = foldCash(cash, fact.event as CashEvent);
         } catch (error) {
           throw because((error as Error).message);
         }

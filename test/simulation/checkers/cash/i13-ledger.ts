@@ -1,6 +1,6 @@
 /** I13: the ledger balances at every seq, no account goes below nothing, and no more is taken back than was taken. */
 import { type MakeChecker, Violation } from '../../happening.ts';
-import { type EventFact, eventFact } from '../facts.ts';
+import { type EventFact, eventFacts } from '../facts.ts';
 import { type Notes, worth } from './cash-fold.ts';
 
 const NAME = 'I13';
@@ -24,7 +24,7 @@ export const ledgerBalances: MakeChecker = () => {
       const { address } = it.claim;
       const books = all.get(address) ?? { balances: new Map(), intents: new Map(), takenBy: new Map(), reversed: new Set() };
       all.set(address, books);
-      for (const event of it.change.events) post(books, eventFact(event));
+      for (const event of eventFacts(it.change.events)) post(books, event);
     },
   };
 };
