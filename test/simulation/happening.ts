@@ -84,6 +84,8 @@ export type Outside = {
   readonly group: string;
   readonly partitions: number;
   readonly limits: WorldLimits;
+  /** Lock nodes say at random who holds a lease: what takes how long then is not promised. */
+  readonly leasesLie: boolean;
   /** The world's wall time, ms. */
   now(): number;
 };

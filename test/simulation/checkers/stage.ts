@@ -29,7 +29,7 @@ export function stage(): Stage {
     longestEffectMs: 20_000,
   };
   const log = memoryLog({ topics: Object.values(topics), partitions: 1, clock });
-  const outside = { disk, log, device: [], topics, group: 'locus', partitions: 1, limits, now: () => nowMs };
+  const outside = { disk, log, device: [], topics, group: 'locus', partitions: 1, limits, leasesLie: false, now: () => nowMs };
   return { outside, disk, pass: (ms) => (nowMs += ms) };
 }
 
