@@ -35,15 +35,34 @@ export function relieve(site: Site, live: Live): boolean {
   const before = site.clock.monotonic() - site.limits.inboxAfterMs;
   // Slow is not stuck: while commits go through, what waits here only pauses the fetch.
   if (live.movedMs > before) return false;
+  const late = LANES.filter((lane) => (live.mailbox.oldestMs(lane) ?? Number.POSITIVE_INFINITY) <= before);
+  if (late.length === 0 || !isCounted(site, live)) return false;
   let moved = false;
-  for (const lane of LANES) {
-    if ((live.mailbox.oldestMs(lane) ?? Number.POSITIVE_INFINITY) > before) continue;
+  for (const lane of late) {
     const room = site.limits.inboxMax - live.inbox[lane] - live.appending.length;
     if (room <= 0) continue;
     append(site, live, live.mailbox.take(lane, room));
     moved = true;
   }
   return moved;
+}
+
+/** Without a claim only the store knows how many wait there: it is asked, and what waits in memory is moved by a later look. */
+function isCounted(site: Site, live: Live): boolean {
+  if (live.claim !== undefined || live.counted === 'yes') {
+    live.counted = 'no';
+    return true;
+  }
+  if (live.counted === 'no') void count(site, live);
+  return false;
+}
+
+async function count(site: Site, live: Live): Promise<void> {
+  live.counted = 'asked';
+  const located = await site.store.read(live.address).catch(() => 'unanswered' as const);
+  live.counted = located === 'unanswered' ? 'no' : 'yes';
+  // A claim that came meanwhile knows better.
+  if (located !== 'unanswered' && live.claim === undefined) live.inbox = { ...(located?.inbox ?? { customer: 0, bulk: 0 }) };
 }
 
 function append(site: Site, live: Live, waiting: readonly Waiting[]): void {

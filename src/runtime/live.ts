@@ -39,6 +39,8 @@ export class Live {
   ground: Ground | undefined;
   /** Durable inbox, as far as known here. */
   inbox = { customer: 0, bulk: 0 };
+  /** Was the store asked how many wait there, for one look without a claim? */
+  counted: 'no' | 'asked' | 'yes' = 'no';
   /** Read from the inbox and not decided yet, oldest first; void with the claim. */
   stock: Waiting[] = [];
   /** Decided, and still in the inbox until the next trim. */

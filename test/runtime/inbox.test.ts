@@ -160,6 +160,28 @@ describe('a full inbox', () => {
     await it.until(() => expect([...new Set(order(it).slice(3))]).toEqual(ids));
     await it.until(() => expect(it.committed()).toBe(33));
   });
+
+  it('is as full to an owner that has no claim yet', async () => {
+    const it = setup({ partitions: 1, limits: { inboxMax: 10 } });
+    const { node, wire } = await stuck(it);
+    const ids = adds(it, 10);
+    await it.until(async () => expect(await inboxed(it)).toBe(10));
+    await it.until(() => expect(it.committed()).toBe(12));
+    node.kill();
+    const claims = held();
+    const next = await it.replica(
+      'b',
+      bent((store) => ({ claim: async (...given) => claims.gate.then(() => store.claim(...given)) })),
+    );
+    ids.push(...adds(it, 10));
+    await it.until(() => expect(next.live('T1')?.mailbox.depth('customer')).toBe(10));
+    await it.clock.advance(2_000);
+    expect(await inboxed(it)).toBe(10);
+    wire.release();
+    claims.release();
+    for (const id of ids) await it.outcome('T1', id);
+    await it.until(() => expect([...new Set(order(it).slice(3))]).toEqual(ids));
+  });
 });
 
 describe('an inbox of a topic that was made again', () => {

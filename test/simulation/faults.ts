@@ -31,6 +31,8 @@ export type Harm =
   /** Nothing arrives between one replica and the brokers; or its client gives up and joins anew by itself. */
   | { readonly kind: 'log-cut'; readonly slot: number; readonly forMs: number }
   | { readonly kind: 'log-rejoin'; readonly slot: number }
+  /** The clock of one is set back while most lock nodes are silent: whoever trusts a lease by it trusts it too long. */
+  | { readonly kind: 'lapse'; readonly slot: number; readonly backMs: number; readonly forMs: number }
   | { readonly kind: 'lock'; readonly node: number; readonly is: 'down' | 'silent' | 'empty' | 'slow' | 'ahead'; readonly forMs: number }
   | { readonly kind: 'device'; readonly is: Partial<DeviceFaults>; readonly forMs: number }
   | { readonly kind: 'amnesia' | 'device-restart' };
@@ -41,6 +43,7 @@ export const points: readonly Point[] = [
   ...(['commit:sent', 'commit:applied', 'commit:applied', 'commit:answered', 'claim:applied', 'claim:answered', 'mark:applied'] as const),
   ...(['run:sent', 'run:applied', 'run:applied', 'run:answered', 'probe:sent', 'probe:answered', 'open:answered'] as const),
   ...(['append:applied', 'append:answered', 'markInbox:applied', 'inbox:answered', 'trim:applied', 'unmark:applied'] as const),
+  ...(['unmark:sent', 'unmark:sent', 'mark:sent', 'trim:sent', 'published:sent'] as const),
   ...(['events:sent', 'events:applied', 'events:answered', 'published:applied', 'command:applied', 'deadLetter:applied'] as const),
   ...(['setApplied:applied', 'setApplied:answered', 'offsets:sent', 'offsets:applied', 'offsets:answered'] as const),
   ...(['acquire:answered', 'renew:answered', 'release:applied', 'generation:answered', 'applied:answered', 'recall:answered'] as const),
@@ -71,6 +74,7 @@ const WEIGHTS: Readonly<Record<Kind, number>> = {
   'log-cut': 2,
   'log-rejoin': 2,
   lock: 2,
+  lapse: 1,
   device: 4,
   amnesia: 1,
   'device-restart': 1,
@@ -130,6 +134,8 @@ function harmOf(chance: Chance, kind: Kind, replicas: number): Harm {
       return { kind, slot, forMs };
     case 'log-rejoin':
       return { kind, slot };
+    case 'lapse':
+      return { kind, slot, backMs: chance.pick([10_000, 60_000]), forMs: chance.between(6_000, 20_000) };
     case 'lock':
       return { kind, node: chance.below(3), is: chance.pick(['down', 'silent', 'empty', 'slow', 'ahead']), forMs };
     case 'device':

@@ -12,7 +12,8 @@ type Fence = { readonly epoch: number; readonly seq: number };
 export type Happening =
   // The state store: what it applied, whether or not the answer arrives.
   | { readonly kind: 'claimed'; readonly who: Who; readonly claim: Claim }
-  | { readonly kind: 'committed'; readonly who: Who; readonly claim: Claim; readonly change: Change }
+  /** `sentMs`: when it left its replica, ms of the world that only rise. */
+  | { readonly kind: 'committed'; readonly who: Who; readonly claim: Claim; readonly change: Change; readonly sentMs: number }
   | { readonly kind: 'rejected'; readonly who: Who; readonly claim: Claim; readonly change: Change; readonly answer: Committed }
   | { readonly kind: 'appended'; readonly who: Who; readonly address: Address; readonly item: InboxItem; readonly entry: Entry }
   | { readonly kind: 'trimmed'; readonly who: Who; readonly claim: Claim; readonly what: object }
@@ -54,6 +55,7 @@ export type Happening =
       readonly kind: 'leased';
       readonly who: Who;
       readonly address: Address;
+      readonly holder: string;
       readonly verb: 'acquire' | 'renew' | 'release';
       readonly answer: string;
       readonly sentMs: number;
@@ -82,6 +84,8 @@ export type Outside = {
   readonly group: string;
   readonly partitions: number;
   readonly limits: WorldLimits;
+  /** Lock nodes say at random who holds a lease: what takes how long then is not promised. */
+  readonly leasesLie: boolean;
   /** The world's wall time, ms. */
   now(): number;
 };

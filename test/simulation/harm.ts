@@ -122,13 +122,23 @@ export class Harming {
       case 'log-rejoin':
         return void node.member?.restart();
       case 'clock':
-        process.skewMs += harm.skewMs;
+        return this.#skew(process, harm.skewMs);
+      case 'lapse': {
+        const undos = [this.#skew(process, -harm.backMs), ...this.#world.locks.nodes.slice(1).map((lock) => harmLock(lock, 'silent'))];
         return () => {
-          process.skewMs -= harm.skewMs;
+          for (const undo of undos) undo?.();
         };
+      }
       default:
         return undefined;
     }
+  }
+
+  #skew(process: Node['process'], byMs: number): () => void {
+    process.skewMs += byMs;
+    return () => {
+      process.skewMs -= byMs;
+    };
   }
 
   #toAll(harm: Harm): (() => void) | undefined {

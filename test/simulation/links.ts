@@ -2,7 +2,7 @@
 import type { Chance } from './chance.ts';
 import type { Kernel, Process } from './kernel.ts';
 
-/** Before it is sent · executed, the answer on its way · the answer arrives. */
+/** About to leave: frozen here it leaves after the thaw, killed here never · executed, the answer on its way · the answer arrives. */
 export type Edge = 'sent' | 'applied' | 'answered';
 /** `commit:applied`: which call, and where on its way. Every await between an effect and a record is one of them. */
 export type Point = `${string}:${Edge}`;
@@ -65,6 +65,7 @@ const LATE_MS = 4_000;
 /** One request and its answer. Nothing of a dead process is sent, and what a frozen one says leaves it when it thaws. */
 export function carry<T>(wire: Wire, call: Call<T>): Promise<T> {
   const { kernel, process, chance, weather } = wire;
+  wire.passes(process, `${call.name}:sent`);
   if (process.state === 'dead') return new Promise(() => {});
   return new Promise<T>((resolve, reject) => {
     const send = () => {
@@ -91,7 +92,6 @@ export function carry<T>(wire: Wire, call: Call<T>): Promise<T> {
       const fate = chance.next();
       const sendMs = kernel.nowMs + latency(wire);
       const backMs = latency(wire);
-      wire.passes(process, `${call.name}:sent`);
       const connection = call.order ?? order();
       connection.isDeaf ||= fate < weather.loseRequest;
       if (connection.isDeaf) return;

@@ -1,59 +1,49 @@
 /** `npm run sim`: searches seeds for a broken promise, or shows what happens under one of them. */
-import { parseArgs } from 'node:util';
 import { simulated } from './cash.ts';
+import { simMutants } from './mutants.ts';
 import { mutate } from './mutate.ts';
+import { type Asked, asked, USAGE, type Wrong } from './options.ts';
 import { keep, regressions } from './regressions.ts';
 import { failure, Tally } from './report.ts';
 import type { Ask, Report } from './run.ts';
 import { search, seeds } from './search.ts';
 import { shrunk } from './shrink.ts';
-import type { Leases } from './stage.ts';
 
-const USAGE = `npm run sim -- --seed N [--steps N] [--only none|3,7] [--leases honest|grants|lies]
-npm run sim -- --regressions
-npm run sim -- --seeds N [--from S] [--steps N] [--leases …] [--twice] [--unkept]
-npm run sim -- --mutants [--seeds N] [--from S] [--steps N] [NAME…]`;
 const PROGRESS_MS = 2_000;
-const SEED_END = 2 ** 31;
+type Of<Mode> = Extract<Asked, { readonly mode: Mode }>;
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seed: { type: 'string' },
-    seeds: { type: 'string', default: '1000' },
-    from: { type: 'string', default: '1' },
-    steps: { type: 'string', default: '2000' },
-    only: { type: 'string' },
-    leases: { type: 'string', default: 'honest' },
-    twice: { type: 'boolean', default: false },
-    regressions: { type: 'boolean', default: false },
-    unkept: { type: 'boolean', default: false },
-    mutants: { type: 'boolean', default: false },
-  },
-});
-const wrong: string[] = [];
-const whole = (name: 'seed' | 'seeds' | 'from' | 'steps', least: number): number => {
-  const value = Number(values[name]);
-  if (!Number.isSafeInteger(value) || value < least || value > SEED_END)
-    wrong.push(`--${name} is ${JSON.stringify(values[name])}: must be a whole number from ${least} to 2^31`);
-  return value;
-};
-const { leases } = values;
-if (leases !== 'honest' && leases !== 'grants' && leases !== 'lies') wrong.push(`--leases is ${leases}: must be honest, grants or lies`);
-const only = values.only === undefined ? undefined : values.only === 'none' ? [] : values.only.split(',').map(Number);
-const rest = { steps: whole('steps', 1), leases: leases as Leases, ...(only && { only }) };
-const [count, from] = [whole('seeds', 1), whole('from', 0)];
-const seed = values.seed === undefined ? undefined : whole('seed', 0);
+const root = process.cwd();
+process.exitCode = await done(
+  asked(
+    process.argv.slice(2),
+    simMutants(root).map(({ name }) => name),
+  ),
+);
 
-if (wrong.length > 0) {
-  console.error([...wrong, USAGE].join('\n'));
-  process.exitCode = 64;
-} else if (values.mutants)
-  process.exitCode = await mutate({ names: positionals, seeds: count, from, steps: rest.steps }, (line) => console.log(line));
-else process.exitCode = values.regressions ? await again() : seed === undefined ? await searched() : await shown(seed);
+/** Answers the exit code. */
+async function done(it: Asked | Wrong): Promise<number> {
+  switch (it.mode) {
+    case 'wrong':
+      console.error([...it.why, USAGE].join('\n'));
+      return 2;
+    case 'help':
+      console.log(USAGE);
+      return 0;
+    case 'seed':
+      return shown(it);
+    case 'seeds':
+      return searched(it);
+    case 'regressions':
+      return again();
+    case 'mutants':
+      return mutate(it, (line) => console.log(line));
+    case 'twins':
+      // Loaded for this alone: an installed package lacks what it stands on. Clients of real servers keep timers that nobody waits for.
+      return process.exit(await (await import('./twins/run.ts')).twins(it));
+  }
+}
 
-async function shown(its: number): Promise<number> {
-  const ask: Ask = { seed: its, ...rest };
+async function shown({ mode, ...ask }: Of<'seed'>): Promise<number> {
   const report = await simulated({ ...ask, readable: true });
   for (const line of report.trace ?? []) console.log(line);
   console.log(JSON.stringify(report.counts));
@@ -64,28 +54,28 @@ async function shown(its: number): Promise<number> {
   return report.violation ? 1 : 0;
 }
 
-async function searched(): Promise<number> {
+async function searched({ steps, leases, from, seeds: count, twice, unkept }: Of<'seeds'>): Promise<number> {
+  const rest = { steps, leases };
   const tally = new Tally(() => performance.now());
   const hashes = new Map<number, string>();
   const broken: Report[] = [];
   const uneven: number[] = [];
   const progress = setInterval(() => console.error(tally.line()), PROGRESS_MS);
   await search({
-    asks: values.twice ? [...seeds(from, count, rest), ...seeds(from, count, rest)] : seeds(from, count, rest),
+    asks: twice ? [...seeds(from, count, rest), ...seeds(from, count, rest)] : seeds(from, count, rest),
     heard(report) {
       tally.add(report);
       if (report.violation) broken.push(report);
       const before = hashes.get(report.seed);
       if (before !== undefined && before !== report.hash) uneven.push(report.seed);
-      if (values.twice) hashes.set(report.seed, report.hash);
-      return broken.length > 0 && !values.twice;
+      if (twice) hashes.set(report.seed, report.hash);
+      return broken.length > 0 && !twice;
     },
   });
   clearInterval(progress);
   for (const row of tally.rows()) console.log(row);
-  if (values.twice)
-    console.log(`${hashes.size} seeds twice: ${uneven.length === 0 ? 'equal traces' : `unequal traces: ${uneven.join(', ')}`}`);
-  for (const report of broken.slice(0, 1)) await explain(report);
+  if (twice) console.log(`${hashes.size} seeds twice: ${uneven.length === 0 ? 'equal traces' : `unequal traces: ${uneven.join(', ')}`}`);
+  for (const report of broken.slice(0, 1)) await explain(report, rest, unkept);
   console.log(`${broken.length} violations`);
   return broken.length + uneven.length > 0 ? 1 : 0;
 }
@@ -110,14 +100,14 @@ async function again(): Promise<number> {
 }
 
 /** Tells a failure in its shortest form, and keeps it. */
-async function explain(report: Report): Promise<void> {
+async function explain(report: Report, rest: Omit<Ask, 'seed'>, unkept: boolean): Promise<void> {
   console.error(`seed ${report.seed} breaks ${report.violation?.invariant}: shrinking`);
   const small = await shrunk({ seed: report.seed, ...rest }, report, simulated);
   console.log(failure(small.ask, small.report).join('\n'));
   const { steps, only: places, leases: lease } = small.ask;
   const about = small.report.violation?.message ?? '';
   const invariant = small.report.violation?.invariant ?? '';
-  if (values.unkept) return;
+  if (unkept) return;
   keep({
     seed: report.seed,
     steps,

@@ -7,7 +7,14 @@ import { type SimMutant, simMutants, Workshop } from './mutants.ts';
 import type { Ask, Report } from './run.ts';
 
 export type Hunt = { readonly names: readonly string[]; readonly seeds: number; readonly from: number; readonly steps: number };
-type Found = { readonly mutant: SimMutant; readonly seeds: number; readonly invariant: string | undefined; readonly message: string };
+/** `seed`: the one that broke it, after so many `seeds`. */
+type Found = {
+  readonly mutant: SimMutant;
+  readonly seeds: number;
+  readonly seed?: number;
+  readonly invariant?: string;
+  readonly message: string;
+};
 
 /** A seed that does not end is a broken promise as well. */
 const SEED_LIMIT_MS = 15_000;
@@ -20,8 +27,6 @@ const MEDIAN_SEEDS = 200;
 export async function mutate(hunt: Hunt, say: (line: string) => void): Promise<number> {
   const root = process.cwd();
   const all = simMutants(root);
-  const strange = hunt.names.filter((name) => !all.some((mutant) => mutant.name === name));
-  if (strange.length > 0) throw new Error(`no such mutant: ${strange.join(', ')}`);
   const workshop = new Workshop(root);
   const found: Found[] = [];
   try {
@@ -38,12 +43,12 @@ export async function mutate(hunt: Hunt, say: (line: string) => void): Promise<n
   return summed(found, say);
 }
 
-function line({ mutant, seeds, invariant, message }: Found): string {
+function line({ mutant, seeds, seed, invariant, message }: Found): string {
   const verdict = invariant === undefined ? 'NOT FOUND' : 'found';
   const by =
     invariant === undefined
       ? `expected by ${mutant.invariant}`
-      : `by ${invariant}${invariant === mutant.invariant ? '' : ` (expected ${mutant.invariant})`}`;
+      : `by ${invariant} of seed ${seed}${invariant === mutant.invariant ? '' : ` (expected ${mutant.invariant})`}`;
   return `${verdict.padEnd(9)} ${mutant.name.padEnd(28)} ${String(seeds).padStart(5)} seeds  ${by}  ${message.slice(0, 150)}`;
 }
 
@@ -60,18 +65,18 @@ async function hunted({ dir }: Workshop, mutant: SimMutant, { seeds, from, steps
   const url = pathToFileURL(join(dir, 'dist', 'test', 'simulation', 'worker.js'));
   let next = from;
   let done = 0;
-  let broken: Report['violation'];
+  let broken: Pick<Found, 'seed' | 'invariant' | 'message'> | undefined;
   const thread = async () => {
     while (broken === undefined && next < from + seeds) {
       const ask = { seed: next++, steps };
       const violation = await violated(url, ask);
       done++;
       // What this seed breaks without the bug says nothing about it.
-      if (violation !== undefined && (await violated(SOUND, ask)) === undefined) broken ??= violation;
+      if (violation !== undefined && (await violated(SOUND, ask)) === undefined) broken ??= { seed: ask.seed, ...violation };
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, thread));
-  return { mutant, seeds: done, invariant: broken?.invariant, message: broken?.message ?? '' };
+  return { mutant, seeds: done, message: '', ...broken };
 }
 
 /** In a thread of its own: a broken program may leave anything behind. */

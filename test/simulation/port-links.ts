@@ -66,9 +66,9 @@ export function leaseLink(wire: Wire, twin: LeaseStore, { who, say }: Voice): Le
   const ask = <T>(verb: 'acquire' | 'renew' | 'release', leases: readonly Lease[], timeoutMs: number, work: () => Promise<T>, none: T) => {
     const sentMs = wire.kernel.nowMs;
     return carry(wire, { name: verb, work, timeoutMs, unanswered: () => none }).then((answer) => {
-      leases.forEach(({ address }, n) => {
+      leases.forEach(({ address, holder }, n) => {
         const its = Array.isArray(answer) ? answer[n] : (answer ?? 'released');
-        say({ kind: 'leased', who, address, verb, answer: String(its), sentMs });
+        say({ kind: 'leased', who, address, holder, verb, answer: String(its), sentMs });
       });
       return answer;
     });

@@ -55,6 +55,7 @@ export function storeLink(wire: Wire, twin: StateStore, stage: Pick<Stage, 'disk
     const down = looks.has(name) ? undefined : { kind: 'down', why: 'no connection' };
     if (to === undefined) return down ? Promise.resolve(down) : Promise.reject(new LocusError('STORE_DOWN', 'the state store is away'));
     const unanswered: Unanswered = { kind: 'unanswered', why: WHY };
+    const sentMs = kernel.nowMs;
     return carry<unknown>(wire, {
       name,
       timeoutMs: TIMEOUT_MS,
@@ -65,7 +66,7 @@ export function storeLink(wire: Wire, twin: StateStore, stage: Pick<Stage, 'disk
         return (twin as unknown as Record<string, (...given: readonly unknown[]) => Promise<unknown>>)[name]?.(...given);
       },
       done(answer) {
-        const it = happened(who, name, given as readonly never[], answer as { readonly kind?: string });
+        const it = happened(who, name, given as readonly never[], answer as { readonly kind?: string }, sentMs);
         if (it !== undefined) say(it);
       },
       unanswered() {
@@ -102,12 +103,18 @@ export function storeLink(wire: Wire, twin: StateStore, stage: Pick<Stage, 'disk
 }
 
 /** What took effect, if anything did. */
-function happened(who: Who, name: string, given: readonly never[], answer: { readonly kind?: string }): Happening | undefined {
+function happened(
+  who: Who,
+  name: string,
+  given: readonly never[],
+  answer: { readonly kind?: string },
+  sentMs: number,
+): Happening | undefined {
   const [a, b, c, , e] = given as readonly [never, never, never, never, never];
   const ok = answer?.kind === 'ok';
   if (name === 'commit') {
     const made = { who, claim: a, change: b };
-    return ok ? { kind: 'committed', ...made } : { kind: 'rejected', ...made, answer: answer as never };
+    return ok ? { kind: 'committed', ...made, sentMs } : { kind: 'rejected', ...made, answer: answer as never };
   }
   if (name === 'claim' && answer.kind === 'claimed') return { kind: 'claimed', who, claim: (answer as { readonly claim: never }).claim };
   if (!ok) return undefined;

@@ -73,6 +73,7 @@ export class World {
       group: GROUP,
       partitions: settings.partitions,
       limits: { ...settings.limits, leaseTtlMs: settings.leaseTtlMs, sessionMs: settings.sessionMs, longestEffectMs: 20_000 },
+      leasesLie: options.leases === 'lies',
       now: () => Math.floor(START_MS + kernel.nowMs),
     };
     this.#checkers = options.checkers.map((make) => make(this.outside));

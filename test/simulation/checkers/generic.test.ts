@@ -84,8 +84,18 @@ const size = (residents: number, mailbox: number, inflight: number): Happening =
   inflight,
 });
 const read = (seq: number, stale = false): Happening => ({ kind: 'read', client: 1, address: ATM, seq, stale });
-const leased: Happening = { kind: 'leased', who: 'a/1', address: ATM, verb: 'renew', answer: 'renewed', sentMs: 0 };
+const leased = {
+  kind: 'leased',
+  who: 'a/1',
+  address: ATM,
+  holder: 'a/1/1',
+  verb: 'acquire',
+  answer: 'granted',
+  sentMs: 0,
+} satisfies Happening;
 const begun = committed({ header: { intent: intent() } });
+const begunAt = (sentMs: number, more: object = {}) => committed({ sentMs, header: { intent: intent(more) } });
+const unanswered = (sentMs: number): Happening => ({ ...leased, holder: 'a/1/2', answer: 'held', sentMs });
 const who = (kind: 'killed' | 'drained' | 'draining', its: string): Happening => ({ kind, who: its });
 
 /** Each with what is sound, and with what is not. */
@@ -287,13 +297,15 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
     'I16',
     workIsOwned,
     {
-      'an owner': [sent({ id: 'c' }), { kind: 'calm' }, claimed(1), later(34_000, read(1))],
-      'no work': [sent({ id: 'c' }), committed(entry('c')), { kind: 'calm' }, later(34_000, read(1))],
-      'a fleet without room': [sent({ id: 'c' }), { kind: 'calm' }, size(3, 0, 0), later(34_000, read(1))],
+      'an owner': [sent({ id: 'c' }), { kind: 'calm' }, claimed(1), later(22_000, read(1))],
+      'no work': [sent({ id: 'c' }), committed(entry('c')), { kind: 'calm' }, later(22_000, read(1))],
+      'a fleet without room': [sent({ id: 'c' }), { kind: 'calm' }, size(3, 0, 0), later(22_000, read(1))],
+      'behind a full inbox': [sent({ id: 'c' }), appended, appended, { kind: 'calm' }, later(22_000, read(1))],
     },
     {
-      'no owner': [sent({ id: 'c' }), { kind: 'calm' }, later(34_000, read(1))],
-      'an owner who is dead': [claimed(1), who('killed', 'a/1'), sent({ id: 'c' }), { kind: 'calm' }, later(34_000, read(1))],
+      'no owner': [sent({ id: 'c' }), { kind: 'calm' }, later(22_000, read(1))],
+      'no owner, after a time without room': [sent({ id: 'c' }), size(3, 0, 0), { kind: 'calm' }, later(22_000, read(1))],
+      'an owner who is dead': [claimed(1), who('killed', 'a/1'), sent({ id: 'c' }), { kind: 'calm' }, later(22_000, read(1))],
     },
   ],
   [
@@ -302,9 +314,10 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
     {
       'taken over at once': [claimed(1), who('drained', 'a/1'), sent({ id: 'c' }), later(900, claimed(2, 'b/1'))],
       'nothing to take over': [claimed(1), who('drained', 'a/1'), wait(60_000), sent({ id: 'c' }), claimed(2, 'b/1')],
+      'without room': [claimed(1), who('drained', 'a/1'), sent({ id: 'c' }), size(3, 0, 0), later(2_500, claimed(2, 'b/1'))],
       'disturbed by a fault': [claimed(1), who('drained', 'a/1'), sent({ id: 'c' }), who('killed', 'b/1'), later(9_000, claimed(2, 'b/2'))],
     },
-    { 'waited for': [claimed(1), who('drained', 'a/1'), sent({ id: 'c' }), later(9_000, claimed(2, 'b/1'))] },
+    { 'waited for': [claimed(1), who('drained', 'a/1'), sent({ id: 'c' }), later(2_500, claimed(2, 'b/1'))] },
   ],
   [
     'I18',
@@ -364,11 +377,25 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
     'lease',
     leasesAreFresh,
     {
-      'begun in time': [leased, later(9_000, begun)],
-      'begun without one, after the wait for it': [leased, later(40_000, begun)],
-      'of one who was frozen': [leased, { kind: 'thawed', who: 'a/1' }, later(20_000, begun)],
+      'begun in time': [leased, begunAt(5_000)],
+      'begun in time, though it arrived late': [leased, later(30_000, begunAt(5_000))],
+      'begun without one, after the wait for its end': [leased, begunAt(44_000)],
+      'begun without one, after the wait for any': [unanswered(0), unanswered(20_000), begunAt(36_000)],
+      'doubt, which moves nothing': [leased, begunAt(20_000, { doubtSinceMs: 1 })],
+      'begun before it was let go, though it arrived late': [
+        leased,
+        { ...leased, verb: 'release', answer: 'released', sentMs: 10 },
+        begunAt(5),
+      ],
+      'nothing heard of lock nodes': [begunAt(0)],
     },
-    { 'begun under one that has lapsed': [leased, later(28_000, begun)] },
+    {
+      'begun under one that is more than half over': [leased, begunAt(6_500)],
+      'begun under one that has lapsed': [leased, begunAt(28_000)],
+      'begun after it was lost': [leased, later(10, { ...leased, verb: 'renew', answer: 'lost' }), begunAt(20)],
+      'begun before the wait for one was over': [unanswered(0), begunAt(30_000)],
+      'begun after it was let go': [leased, { ...leased, verb: 'release', answer: 'released', sentMs: 10 }, unanswered(20), begunAt(100)],
+    },
   ],
 ];
 

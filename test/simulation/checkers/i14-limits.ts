@@ -19,8 +19,7 @@ export const limitsHold: MakeChecker = ({ disk, limits, topics }) => {
       if (it.kind === 'appended') {
         const { lane } = it.item;
         const waiting = disk.locations.get(it.address)?.inbox[lane].size ?? 0;
-        // Who has not claimed it yet does not know how many wait there, and who has just lost it may have some under way.
-        if (waiting > 2 * limits.inboxMax + limits.inflightMax)
+        if (waiting > limits.inboxMax)
           throw new Violation(NAME, `${it.address} has ${waiting} commands in its inbox of ${lane}: at most ${limits.inboxMax}`);
       }
       if (it.kind !== 'committed') return;

@@ -4,8 +4,8 @@ import { commandFact } from './facts.ts';
 
 const NAME = 'I17';
 const BOUND_MS = 1_000;
-/** A turn in hand at its new owner: asking the device once, which is bounded, or the group that shares anew. */
-const IN_HAND_MS = 4_000;
+/** A turn in hand at its new owner, asking the device once among it, and the group that shares anew. */
+const IN_HAND_MS = 1_000;
 const SETTLES_MS = 5_000;
 /** Faults that nobody meets who takes a location over, the drain itself among them. */
 const HARMLESS = new Set(['drain', 'device', 'device-restart', 'amnesia']);
@@ -13,7 +13,8 @@ const HARMLESS = new Set(['drain', 'device', 'device-restart', 'amnesia']);
 type Due = { readonly address: string; readonly left: Who; sinceMs: number | undefined };
 
 /** Only hand-overs that no fault disturbs are judged: their time counts from when there is work, or from the leaving if there was before. */
-export const handOverIsQuick: MakeChecker = ({ topics, now, limits }) => {
+export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie }) => {
+  if (leasesLie) return { name: NAME };
   const owners = new Map<string, Who>();
   const due = new Map<string, Due>();
   let quietFromMs = 0;
@@ -38,6 +39,8 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits }) => {
       const disturbs = it.kind === 'fault' && !HARMLESS.has(it.name);
       if (disturbs) quietFromMs = Math.max(quietFromMs, now() + lastsMs(it.detail, limits.sessionMs));
       if (disturbs || ['killed', 'frozen', 'thawed', 'draining', 'store-restarted'].includes(it.kind)) due.clear();
+      // Whoever has no room for more locations takes them one after the other, each after a rest of a second.
+      if (it.kind === 'sized' && it.residents >= limits.residentMax) due.clear();
       if (it.kind !== 'drained') return;
       due.clear();
       if (now() < quietFromMs) return;

@@ -29,7 +29,7 @@ export function stage(): Stage {
     longestEffectMs: 20_000,
   };
   const log = memoryLog({ topics: Object.values(topics), partitions: 1, clock });
-  const outside = { disk, log, device: [], topics, group: 'locus', partitions: 1, limits, now: () => nowMs };
+  const outside = { disk, log, device: [], topics, group: 'locus', partitions: 1, limits, leasesLie: false, now: () => nowMs };
   return { outside, disk, pass: (ms) => (nowMs += ms) };
 }
 
@@ -67,13 +67,16 @@ export type Commit = {
   readonly entries?: readonly Entry[];
   readonly header?: Header;
   readonly published?: number;
+  /** ms since the stage was set. */
+  readonly sentMs?: number;
 };
 export function committed(it: Commit): Happening {
-  const { who = 'a/1', epoch = 1, seq = 0, events = [], entries = [], header = {}, published } = it;
+  const { who = 'a/1', epoch = 1, seq = 0, events = [], entries = [], header = {}, published, sentMs = 0 } = it;
   return {
     kind: 'committed',
     who,
     claim: claim(epoch, it.life),
+    sentMs,
     change: {
       seq,
       unrecorded: [],

@@ -1,8 +1,7 @@
-/** `npm run sim -- --twins [--sequences N] [--logs N] [--seed N]`: so many random sequences on the memory twins and on real servers. Exit 1 at the first difference. */
+/** `npm run sim -- --twins`: so many random sequences on the memory twins and on real servers. Exit 1 at the first difference. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { startKafkaServer } from '../../../infra/dev/kafka-server.ts';
 import { kafkaLogWorld } from '../../contract/kafka-world.ts';
 import { memoryLogWorld } from '../../contract/memory-world.ts';
@@ -64,15 +63,10 @@ async function logs(dir: string, from: number, count: number): Promise<void> {
   say(`logs: ${count} sequences, ${rebalances} rebalances, no difference: ${table(totals)}`);
 }
 
-/** `--sequences` for the stores, `--logs` for the logs, whose rebalances take their time. */
-export async function twins(argv: readonly string[]): Promise<number> {
-  const text = { type: 'string' } as const;
-  const { values } = parseArgs({ args: [...argv], options: { sequences: text, logs: text, seed: text } });
-  const [sequences, logCount, seed] = [Number(values.sequences ?? 5_000), Number(values.logs ?? 100), Number(values.seed ?? 1)];
-  if (![sequences, logCount, seed].every((it) => Number.isSafeInteger(it) && it >= 0)) {
-    process.stderr.write('twins: --sequences, --logs and --seed must be whole numbers\n');
-    return 2;
-  }
+export type Twins = { readonly sequences: number; readonly logs: number; readonly seed: number };
+
+/** `sequences` for the stores, `logs` for the logs, whose rebalances take their time. Answers the exit code. */
+export async function twins({ sequences, logs: logCount, seed }: Twins): Promise<number> {
   const dir = mkdtempSync(join(tmpdir(), 'locus-twins-'));
   try {
     if (sequences > 0) await stores(join(dir, 'redis'), seed, sequences);
@@ -85,5 +79,3 @@ export async function twins(argv: readonly string[]): Promise<number> {
     rmSync(dir, { recursive: true, force: true });
   }
 }
-
-if (process.argv[1] === import.meta.filename) process.exit(await twins(process.argv.slice(2)));
