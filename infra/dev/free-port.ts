@@ -1,13 +1,27 @@
-/** A port of loopback that nobody listens on at the moment of asking. */
+/**
+ * A port of loopback that nobody listens on at the moment of asking. It is given once in a process, and lies below those that the system
+ * hands to outgoing connections: a server that was killed finds its own free when it returns.
+ */
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-export function freePort(): Promise<number> {
+const FIRST = 10_240;
+const BEHIND_LAST = 32_768;
+const given = new Set<number>();
+
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(FIRST, BEHIND_LAST);
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const at = probe.address();
-      probe.close(() => (at !== null && typeof at === 'object' ? resolve(at.port) : reject(new Error('no port was given'))));
-    });
+    probe.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(false) : reject(error)));
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
 }
