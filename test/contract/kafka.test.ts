@@ -276,7 +276,7 @@ test('what waits behind a failed write fails too, unsent, so that it cannot over
   const out = await it.writer();
   const tooLarge = out.command(it.commands, { key: 'k', value: 'x'.repeat(2_000_000) }, 0).catch((error: unknown) => error);
   const behind = out.command(it.commands, { key: 'k', value: 'behind' }, 0).catch((error: unknown) => error);
-  expect(await tooLarge).toMatchObject({ code: 'LOG_UNACKNOWLEDGED' });
+  expect(await tooLarge).toMatchObject({ code: 'VALUE_TOO_LARGE' });
   expect(await behind).toMatchObject({ code: 'LOG_DOWN' });
   await out.command(it.commands, { key: 'k', value: 'next' }, 0);
   const { reader } = await it.member('a');
