@@ -3,7 +3,7 @@ import type { Admin, Batch, Consumer } from 'kafkajs';
 import { why } from '../../src/errors.ts';
 import type { Bounds, Clock, Log, LogReader, TopicPartition } from '../../src/ports.ts';
 import { boundsOf } from './bounds.ts';
-import { type Cursor, nameOf, newCursor, startOf, takeBatch } from './cursor.ts';
+import { type Cursor, nameOf, newCursor, startOf, takeSlice } from './cursor.ts';
 
 export type PositionsOptions = {
   readonly consumer: Pick<Consumer, 'seek' | 'pause' | 'resume'>;
@@ -93,17 +93,24 @@ export class Positions {
     if (cursor !== undefined && cursor.state !== 'beginning') await this.#begin([cursor]);
   }
 
-  read({ batch, resolveOffset, isStale }: Delivery): void {
+  /** A slice at a time: what is under way here does not wait until a whole batch is taken. */
+  async read({ batch, resolveOffset, isStale }: Delivery): Promise<void> {
     const cursor = this.#cursors.get(nameOf(batch));
     const first = batch.messages[0];
-    if (cursor?.state !== 'reading' || this.#held || first === undefined || isStale()) return;
-    if (startOf(first) > cursor.position) return void this.#judge(cursor, startOf(first));
-    const before = cursor.position;
-    if (!takeBatch(cursor, batch, this.#reader)) {
-      cursor.state = 'full';
-      this.#pause(cursor);
+    if (cursor === undefined || first === undefined) return;
+    for (let at = 0; this.#stands(cursor, 'reading') && !this.#held && !isStale(); ) {
+      if (at === 0 && startOf(first) > cursor.position) return void this.#judge(cursor, startOf(first));
+      const before = cursor.position;
+      const next = takeSlice(cursor, batch, at, this.#reader);
+      if (next === 'no room') {
+        cursor.state = 'full';
+        this.#pause(cursor);
+      }
+      if (cursor.position > before) resolveOffset(String(cursor.position - 1));
+      if (typeof next !== 'number') return;
+      at = next;
+      await new Promise<void>((resolve) => this.#it.clock.soon(resolve));
     }
-    if (cursor.position > before) resolveOffset(String(cursor.position - 1));
   }
 
   /** One round at a time: a partition that was lost and is back is not begun before its former beginning has answered. */
