@@ -112,10 +112,10 @@ function redisLine(options: RedisOptions & Policy, returned: (life: string) => v
     stop: () => connection.stop(),
     trouble: () => connection.trouble(),
     life: () => connection.live()?.learned.life,
-    async run(life, script, keys, values) {
+    run(life, script, keys, values) {
       const live = connection.sending();
-      if (live === undefined) return DOWN;
-      return live.learned.life === life ? attempt(live, script, keys, values, false) : NEW_LIFE;
+      if (live === undefined) return Promise.resolve(DOWN);
+      return live.learned.life === life ? attempt(live, script, keys, values, false) : Promise.resolve(NEW_LIFE);
     },
     read: (work) => connection.ask(work),
   };
