@@ -1,7 +1,7 @@
 /** A place that holds and hands out cash: a cash machine, a teller's till, a branch vault. */
 import type { z } from 'zod';
 import { accept, defineActor, effect, refuse, type Turn } from '../../src/actor.ts';
-import { DENOMINATIONS_MAX, type Notes, plus, replaced, worth } from './cassettes.ts';
+import { type Cassette, cashIn, DENOMINATIONS_MAX, NONE, type Notes, notesIn, worth } from './cassettes.ts';
 import { decideDispense, settleDispense } from './dispense.ts';
 import type { CashEvent, DispenseOrder, DispenseResult, OriginalRecord } from './messages.ts';
 import * as messages from './messages.ts';
@@ -60,33 +60,33 @@ export const CashLocation = defineActor<CashState, CashEvent>()({
   queries: { position },
   records: { keepMs: REVERSAL_WINDOW_MS, of: recordsOf },
   invariants: {
-    'no cassette holds fewer than no notes': (state) => all(state.cassettes, (count) => count >= 0),
+    'no cassette holds fewer than no notes': isNowhereNegative,
     'what was supplied is in cassettes, taken, retracted, rejected or in doubt': isConserved,
     'an open dispense is worth what it is for': ({ dispense }) => dispense === null || worth(dispense.notes) === dispense.amount,
   },
 });
 
 function decideLoad(state: CashState, input: z.output<typeof messages.LoadInput>) {
-  const notes = byDenomination(input.cassettes);
-  const after = plus(state.cassettes[input.currency] ?? {}, notes);
-  const limit = limitPassed(state, input.currency, after);
-  if (limit) return refuse('CASSETTES_FULL', limit);
-  return accept([{ type: 'Loaded', currency: input.currency, notes }], { cash: worth(after) });
+  const { currency } = input;
+  const event = { type: 'Loaded', currency, notes: byDenomination(input.cassettes) } as const;
+  const after = evolve(state, event);
+  const limit = limitPassed(after, currency);
+  return limit ? refuse('CASSETTES_FULL', limit) : accept([event], { cash: cashIn(after.cash[currency] ?? []) });
 }
 
 function decideCount(state: CashState, input: z.output<typeof messages.CountInput>) {
   if (state.dispense) return refuse('IN_DOUBT_OPEN', { commandId: state.dispense.commandId });
   const { currency } = input;
   const notes = byDenomination(input.cassettes);
-  const booked = state.cassettes[currency] ?? {};
-  const limit = limitPassed(state, currency, replaced(booked, notes));
-  if (limit) return refuse('CASSETTES_FULL', limit);
+  const held = notesIn(state.cash[currency] ?? []);
   const difference = Object.fromEntries(
     Object.entries(notes)
-      .map(([denomination, count]) => [denomination, count - (booked[denomination] ?? 0)] as const)
+      .map(([denomination, count]) => [denomination, count - (held[denomination] ?? 0)] as const)
       .filter(([, off]) => off !== 0),
   );
-  return accept([{ type: 'Counted', currency, notes, difference }], { difference });
+  const event = { type: 'Counted', currency, notes, difference } as const;
+  const limit = limitPassed(evolve(state, event), currency);
+  return limit ? refuse('CASSETTES_FULL', limit) : accept([event], { difference });
 }
 
 /** Touches what the holder owes, never the notes. At most once per original, and at most what was taken. */
@@ -123,41 +123,36 @@ function recordsOf(event: CashEvent): readonly { readonly commandId: string; rea
 }
 
 /** Cash and cassettes leave out what is in doubt, and that is every dispense without evidence, even one that is under way. */
-function position({ open, cassettes, dispense }: CashState) {
-  const cash = Object.fromEntries(Object.entries(cassettes).map(([currency, notes]) => [currency, worth(notes)]));
-  return { open, cash, cassettes, inDoubt: dispense ? [{ commandId: dispense.commandId, notes: dispense.notes }] : [] };
+function position({ open, cash, dispense }: CashState) {
+  const each = <T>(of: (cassettes: readonly Cassette[]) => T) =>
+    Object.fromEntries(Object.entries(cash).map(([currency, cassettes]) => [currency, of(cassettes)]));
+  const inDoubt = dispense ? [{ commandId: dispense.commandId, notes: dispense.notes }] : [];
+  return { open, cash: each(cashIn), cassettes: each(notesIn), inDoubt };
 }
 
-function isConserved({ supplied, cassettes, taken, retracted, rejected, dispense }: CashState): boolean {
-  const places = [cassettes, taken, retracted, rejected];
-  const isSupplied = (count: number, currency: string, denomination: string) =>
-    count === 0 || supplied[currency]?.[denomination] !== undefined;
-  if (!places.every((it) => all(it, isSupplied))) return false;
-  if (dispense && !all({ [dispense.currency]: dispense.notes }, isSupplied)) return false;
-  return all(supplied, (count, currency, denomination) => {
-    let found = dispense?.currency === currency ? (dispense.notes[denomination] ?? 0) : 0;
-    for (const it of places) found += it[currency]?.[denomination] ?? 0;
-    return count === found;
-  });
-}
-
-/** `for … in`, since this runs after every turn: entries would be made for each note of each place. */
-function all(
-  byCurrency: Readonly<Record<string, Notes>>,
-  holds: (count: number, currency: string, denomination: string) => boolean,
-): boolean {
-  for (const currency in byCurrency) {
-    const notes = byCurrency[currency] ?? {};
-    for (const denomination in notes) if (!holds(notes[denomination] ?? 0, currency, denomination)) return false;
-  }
+function isNowhereNegative({ cash }: CashState): boolean {
+  for (const currency in cash) for (const { held } of cash[currency] ?? []) if (held < 0) return false;
   return true;
 }
 
-function limitPassed(state: CashState, currency: string, after: Notes): object | undefined {
-  if (Object.keys(after).length > DENOMINATIONS_MAX) return { denominationsMax: DENOMINATIONS_MAX };
-  if (!Number.isSafeInteger(worth(after))) return { worthMax: Number.MAX_SAFE_INTEGER };
-  const isNew = state.cassettes[currency] === undefined;
-  return isNew && Object.keys(state.cassettes).length >= CURRENCIES_MAX ? { currenciesMax: CURRENCIES_MAX } : undefined;
+function isConserved({ cash, dispense }: CashState): boolean {
+  for (const currency in cash) {
+    const inDoubt = dispense?.currency === currency ? dispense.notes : NONE;
+    for (const { denomination, held, taken, retracted, rejected, supplied } of cash[currency] ?? [])
+      if (held + taken + retracted + rejected + (inDoubt[denomination] ?? 0) !== supplied) return false;
+  }
+  if (dispense === null) return true;
+  const cassettes = cash[dispense.currency] ?? [];
+  for (const name in dispense.notes) if (!cassettes.some(({ denomination }) => denomination === Number(name))) return false;
+  return true;
+}
+
+/** Of the state as it would be. */
+function limitPassed({ cash }: CashState, currency: string): object | undefined {
+  const cassettes = cash[currency] ?? [];
+  if (cassettes.length > DENOMINATIONS_MAX) return { denominationsMax: DENOMINATIONS_MAX };
+  if (!Number.isSafeInteger(cashIn(cassettes))) return { worthMax: Number.MAX_SAFE_INTEGER };
+  return Object.keys(cash).length > CURRENCIES_MAX ? { currenciesMax: CURRENCIES_MAX } : undefined;
 }
 
 function byDenomination(cassettes: readonly { readonly denomination: number; readonly count: number }[]): Notes {

@@ -1,7 +1,7 @@
 /** The dispense: what may be ordered from the device, and what its evidence is allowed to say. */
 import type { z } from 'zod';
 import { accept, doubt, type Effect, type Outcome, perform, refuse, refuseWith, type Turn } from '../../src/actor.ts';
-import { NONE, type Notes, notesFor, remaining, worth } from './cassettes.ts';
+import { cashIn, NONE, type Notes, notesFor, notesIn, remaining, worth } from './cassettes.ts';
 import type { CashEvent, DispenseInput, DispenseOrder, DispenseResult, OriginalRecord } from './messages.ts';
 import type { CashState, OpenDispense } from './state.ts';
 
@@ -13,12 +13,12 @@ export function decideDispense(state: CashState, { amount, currency }: z.output<
   if (record?.reversed) return refuse('REVERSED_BEFORE_ARRIVAL');
   if (!state.open) return refuse('OUT_OF_SERVICE');
   if (state.dispense) return refuse('IN_DOUBT_OPEN', { commandId: state.dispense.commandId });
-  const cassettes = state.cassettes[currency];
-  if (!cassettes) return refuse('CURRENCY_MISMATCH', { currencies: Object.keys(state.cassettes) });
-  const available = worth(cassettes);
+  const cassettes = state.cash[currency];
+  if (!cassettes) return refuse('CURRENCY_MISMATCH', { currencies: Object.keys(state.cash) });
+  const available = cashIn(cassettes);
   if (amount > available) return refuse('INSUFFICIENT_CASH', { available });
   const notes = notesFor(amount, cassettes);
-  if (!notes) return refuse('NOT_DISPENSABLE', { cassettes });
+  if (!notes) return refuse('NOT_DISPENSABLE', { cassettes: notesIn(cassettes) });
   return perform([{ type: 'DispenseIntended', commandId, currency, amount, notes }], 'dispenseCash', { currency, notes });
 }
 

@@ -1,8 +1,6 @@
 /** What a cash location is, as the fold of its events. */
-import { NONE, type Notes, plus, remaining, replaced } from './cassettes.ts';
+import { booked, type Cash, type Cassette, NONE, type Notes, remaining } from './cassettes.ts';
 import type { CashEvent } from './messages.ts';
-
-type ByCurrency = Readonly<Record<string, Notes>>;
 
 /** Its notes left the cassettes, and nothing is known yet of where they went. */
 export type OpenDispense = {
@@ -18,62 +16,38 @@ export type OpenDispense = {
 
 export type CashState = {
   readonly open: boolean;
-  readonly cassettes: ByCurrency;
-  readonly taken: ByCurrency;
-  readonly retracted: ByCurrency;
-  readonly rejected: ByCurrency;
-  /** Loaded, and found or missed when counted: what all the others must add up to. */
-  readonly supplied: ByCurrency;
+  readonly cash: Cash;
   readonly dispense: OpenDispense | null;
 };
 
-export const emptyLocation = (): CashState => ({
-  open: true,
-  cassettes: {},
-  taken: {},
-  retracted: {},
-  rejected: {},
-  supplied: {},
-  dispense: null,
-});
+export const emptyLocation = (): CashState => ({ open: true, cash: {}, dispense: null });
 
 export function evolve(state: CashState, event: CashEvent): CashState {
   switch (event.type) {
     case 'Loaded':
-      return {
-        ...state,
-        cassettes: into(state.cassettes, event.currency, event.notes),
-        supplied: into(state.supplied, event.currency, event.notes),
-      };
-    case 'Counted':
-      return {
-        ...state,
-        cassettes: { ...state.cassettes, [event.currency]: replaced(state.cassettes[event.currency] ?? {}, event.notes) },
-        supplied: into(state.supplied, event.currency, event.difference),
-      };
+      return { ...state, cash: booked(state.cash, event.currency, event.notes, loaded) };
+    case 'Counted': {
+      const cash = booked(state.cash, event.currency, event.notes, counted);
+      return { ...state, cash: booked(cash, event.currency, event.difference, supplied) };
+    }
     case 'DispenseIntended': {
       const { commandId, currency, amount, notes } = event;
-      const cassettes = into(state.cassettes, currency, notes, -1);
-      return { ...state, cassettes, dispense: { commandId, currency, amount, notes, inDoubt: false, reversing: false } };
+      const cash = booked(state.cash, currency, notes, ordered);
+      return { ...state, cash, dispense: { commandId, currency, amount, notes, inDoubt: false, reversing: false } };
     }
     case 'DispenseInDoubt':
       return { ...state, dispense: { ...openOf(state, event), inDoubt: true } };
     case 'DispenseFailed': {
       const { currency, notes } = openOf(state, event);
-      return { ...state, cassettes: into(state.cassettes, currency, notes), dispense: null };
+      return { ...state, cash: booked(state.cash, currency, notes, stayed), dispense: null };
     }
     case 'Dispensed': {
-      const { currency, notes: ordered } = openOf(state, event);
+      const { currency, notes: all } = openOf(state, event);
       const { notes, retracted = NONE, rejected = NONE } = event;
-      const stayed = remaining(ordered, notes, retracted, rejected);
-      return {
-        ...state,
-        cassettes: into(state.cassettes, currency, stayed),
-        taken: into(state.taken, currency, notes),
-        retracted: into(state.retracted, currency, retracted),
-        rejected: into(state.rejected, currency, rejected),
-        dispense: null,
-      };
+      let cash = booked(state.cash, currency, notes, taken);
+      cash = booked(cash, currency, retracted, cameBack);
+      cash = booked(cash, currency, rejected, turnedAway);
+      return { ...state, cash: booked(cash, currency, remaining(all, notes, retracted, rejected), stayed), dispense: null };
     }
     case 'ReversalNoted':
       return state.dispense?.commandId === event.commandId ? { ...state, dispense: { ...state.dispense, reversing: true } } : state;
@@ -92,8 +66,11 @@ function openOf(state: CashState, event: { readonly type: string; readonly comma
   throw new Error(`${event.type} of ${event.commandId}, but the open dispense is ${state.dispense?.commandId ?? 'none'}`);
 }
 
-function into(where: ByCurrency, currency: string, notes: Notes, sign: 1 | -1 = 1): ByCurrency {
-  const before = where[currency] ?? {};
-  const after = plus(before, notes, sign);
-  return after === before ? where : { ...where, [currency]: after };
-}
+const loaded = (it: Cassette, count: number) => ({ ...it, held: it.held + count, supplied: it.supplied + count });
+const counted = (it: Cassette, count: number) => ({ ...it, held: count });
+const supplied = (it: Cassette, count: number) => ({ ...it, supplied: it.supplied + count });
+const ordered = (it: Cassette, count: number) => ({ ...it, held: it.held - count });
+const stayed = (it: Cassette, count: number) => ({ ...it, held: it.held + count });
+const taken = (it: Cassette, count: number) => ({ ...it, taken: it.taken + count });
+const cameBack = (it: Cassette, count: number) => ({ ...it, retracted: it.retracted + count });
+const turnedAway = (it: Cassette, count: number) => ({ ...it, rejected: it.rejected + count });

@@ -138,10 +138,12 @@ describe('dispense', () => {
       })
       .state((state) => {
         expect(state).toMatchObject({
-          cassettes: { USD: { 2000: 7, 5000: 3 } },
-          taken: { USD: { 5000: 1 } },
-          retracted: { USD: { 2000: 2 } },
-          rejected: { USD: { 2000: 1 } },
+          cash: {
+            USD: [
+              { denomination: 5000, held: 3, taken: 1, retracted: 0, rejected: 0, supplied: 4 },
+              { denomination: 2000, held: 7, taken: 0, retracted: 2, rejected: 1, supplied: 10 },
+            ],
+          },
           dispense: null,
         });
       });
@@ -331,20 +333,24 @@ describe('reverse', () => {
 });
 
 describe('invariants', () => {
+  const none = { denomination: 2000, held: 0, taken: 0, retracted: 0, rejected: 0, supplied: 0 };
   const hold = (state: object) =>
     Object.entries(CashLocation.invariants ?? {}).flatMap(([rule, holds]) => (holds({ ...emptyLocation(), ...state }) ? [] : [rule]));
 
   test('name what a broken state breaks', () => {
     expect(hold({})).toEqual([]);
-    expect(hold({ cassettes: { USD: { 2000: -1 } }, supplied: { USD: { 2000: -1 } } })).toEqual(['no cassette holds fewer than no notes']);
-    expect(hold({ cassettes: { USD: { 2000: 1 } } })).toEqual([
-      'what was supplied is in cassettes, taken, retracted, rejected or in doubt',
-    ]);
-    expect(hold({ supplied: { USD: { 2000: 1 } } })).toEqual(['what was supplied is in cassettes, taken, retracted, rejected or in doubt']);
+    expect(hold({ cash: { USD: [{ ...none, held: -1, supplied: -1 }] } })).toEqual(['no cassette holds fewer than no notes']);
+    const lost = ['what was supplied is in cassettes, taken, retracted, rejected or in doubt'];
+    for (const place of ['held', 'taken', 'retracted', 'rejected', 'supplied'])
+      expect(hold({ cash: { USD: [{ ...none, [place]: 1 }] } })).toEqual(lost);
+    const dispense = { commandId: 'd-1', currency: 'USD', amount: 2000, notes: { 2000: 1 }, inDoubt: false, reversing: false };
+    expect(hold({ dispense })).toEqual(lost);
+    expect(hold({ cash: { USD: [{ ...none, supplied: 1 }] }, dispense })).toEqual([]);
+    expect(hold({ cash: { USD: [{ ...none, supplied: 1 }] }, dispense: { ...dispense, currency: 'EUR' } })).toEqual(lost);
   });
 
   test('refuse a turn on a state that older events left broken', () => {
-    givenState(CashLocation, { ...emptyLocation(), cassettes: { USD: { 2000: -1 } } })
+    givenState(CashLocation, { ...emptyLocation(), cash: { USD: [{ ...none, held: -1 }] } })
       .when('open', {})
       .breaks(/no cassette holds fewer than no notes/);
   });

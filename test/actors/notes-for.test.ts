@@ -3,6 +3,14 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Notes, notesFor, worth } from '../../actors/cash-location/cassettes.ts';
 
+const notesOf = (amount: number, stock: Notes) =>
+  notesFor(
+    amount,
+    Object.entries(stock)
+      .map(([denomination, held]) => ({ denomination: Number(denomination), held }))
+      .sort((a, b) => b.denomination - a.denomination),
+  );
+
 test.each<readonly [number, Notes, Notes | undefined]>([
   [60, { 50: 1, 20: 3 }, { 20: 3 }],
   [6000, { 2000: 10, 5000: 10 }, { 2000: 3 }],
@@ -15,7 +23,7 @@ test.each<readonly [number, Notes, Notes | undefined]>([
   [100, {}, undefined],
   [100, { 100: 0 }, undefined],
   [9_007_199_254_740_991, { 1: 9_007_199_254_740_991 }, { 1: 9_007_199_254_740_991 }],
-])('%i of %j is %j', (amount, cassettes, mix) => expect(notesFor(amount, cassettes)).toEqual(mix));
+])('%i of %j is %j', (amount, cassettes, mix) => expect(notesOf(amount, cassettes)).toEqual(mix));
 
 test('any amount and any cassettes: what an exhaustive search finds, with as few notes', () => {
   const cassettes = fc.dictionary(fc.constantFrom('1', '3', '5', '7', '10', '20', '25', '50'), fc.integer({ min: 0, max: 4 }), {
@@ -23,12 +31,11 @@ test('any amount and any cassettes: what an exhaustive search finds, with as few
   });
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 150 }), cassettes, (amount, stock) => {
-      const mix = notesFor(amount, stock);
+      const mix = notesOf(amount, stock);
       expect(mix && fewest(mix)).toBe(exhaustive(amount, Object.entries(stock)));
       if (!mix) return;
       expect(worth(mix)).toBe(amount);
       for (const [denomination, count] of Object.entries(mix)) expect(count).toBeLessThanOrEqual(stock[denomination] ?? 0);
-      expect(notesFor(amount, Object.fromEntries(Object.entries(stock).reverse()))).toEqual(mix);
     }),
     { numRuns: 2_000 },
   );
@@ -47,7 +54,7 @@ test.each<readonly [string, number, Notes]>([
   ['just out of reach', 999_999, { 2: 400_000, 999998: 1, 4: 1_000, 6: 1_000, 10: 1_000 }],
 ])('the work is bounded: %s', (_, amount, cassettes) => {
   const start = performance.now();
-  const mix = notesFor(amount, cassettes);
+  const mix = notesOf(amount, cassettes);
   expect(performance.now() - start).toBeLessThan(500);
   if (mix) expect(worth(mix)).toBe(amount);
 });

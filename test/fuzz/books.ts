@@ -1,6 +1,5 @@
 /** What must be true when a round is over: what was broken left nothing behind, what was sound has one outcome, and the books add up. */
 import { CashLocation } from '../../actors/cash-location/actor.ts';
-import { type Notes, worth } from '../../actors/cash-location/cassettes.ts';
 import type { CashEvent } from '../../actors/cash-location/messages.ts';
 import { type CashState, emptyLocation } from '../../actors/cash-location/state.ts';
 import type { Town } from '../http/town.ts';
@@ -48,7 +47,7 @@ export async function checkBooks(it: Town, handed: readonly Handed[], dispenser:
     const stored = await clock.run(front.query(address, undefined));
     if (stored === undefined || stored === 'no-such-query') throw new Error(`${address} has events and no state`);
     if (stored.seq !== events.length || sorted(stored.body) !== sorted(state)) throw new Error(`${address} is not the fold of its events`);
-    taken += Object.values(state.taken).reduce((sum, notes: Notes) => sum + worth(notes), 0);
+    for (const cassette of Object.values(state.cash).flat()) taken += cassette.denomination * cassette.taken;
   }
   if (taken !== dispenser.delivered) throw new Error(`${taken} booked as taken, ${dispenser.delivered} delivered`);
 }
