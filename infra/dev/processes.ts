@@ -19,7 +19,7 @@ export type Running = {
 };
 
 /** As `npm start` has it: what a turn makes is garbage when it ends, and in room enough most of it is dead before it is ever looked at. */
-const FLAGS = ['--max-semi-space-size=64'];
+const FLAGS = ['--max-semi-space-size=64', '--use-largepages=silent'];
 
 /** Runs `locus`, or another `program` of ours, with these arguments; resolves when `probe` answers 200. */
 async function start(it: {
