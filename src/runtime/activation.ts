@@ -12,7 +12,7 @@ import { ask, hear, probe, recover, run, type Settling } from './recovery.ts';
 import { Rounds } from './rounds.ts';
 import { arm, serve } from './serve.ts';
 import type { Site } from './site.ts';
-import { hasRoom, trim, trimEvents, trimmedBefore } from './trimming.ts';
+import { hasRoom, isTrimDue, trim, trimEvents, trimmedBefore } from './trimming.ts';
 
 const TURN = 'turn';
 const RECLAIM_FIRST_MS = 20;
@@ -104,7 +104,8 @@ export class Activation {
     this.wake();
   }
 
-  async #step(): Promise<void> {
+  /** No function of its own around what it leads to: each that waits costs, here some of them for every command. */
+  #step(): Promise<void> | void {
     const { live } = this;
     if (live.phase === 'activating') return live.leaving === undefined ? this.#activate() : this.#drain();
     if (live.phase === 'draining') return this.#drain();
@@ -113,18 +114,18 @@ export class Activation {
     if (live.leaving !== undefined) return live.running === undefined ? this.#drain() : undefined;
     if (live.leaseLost) return this.#reclaim('the lease was lost');
     if (live.heldBy(this.#site.clock.monotonic()) !== undefined) return;
-    if (live.full && !(await hasRoom(this.#site, live))) return;
     return this.#serve();
   }
 
   /** Evidence, if there is any, and what waits. */
   async #serve(settling?: Settling): Promise<void> {
     const { live } = this;
+    if (settling === undefined && live.full && !(await hasRoom(this.#site, live))) return;
     live.usedMs = this.#site.clock.monotonic();
     const served = await serve(this.#site, live, settling);
     if (served.kind === 'reclaim') return this.#reclaim(served.why);
     if (served.kind === 'runs') run(this.#site, live, served.intent);
-    await trim(this.#site, live);
+    if (isTrimDue(live)) await trim(this.#site, live);
   }
 
   async #activate(): Promise<void> {
@@ -168,18 +169,23 @@ export class Activation {
     if (next.kind === 'reclaim') await this.#reclaim(next.why);
   }
 
-  async #control(control: Control): Promise<void> {
+  #control(control: Control): Promise<void> | void {
+    const { live } = this;
+    if (control.kind === 'act') return this.#act(control);
+    if (control.kind === 'report') {
+      const heard = hear(this.#site, live, control.by, control.intent, control.report, control.tookMs);
+      return 'kind' in heard && heard.kind === 'settles' ? this.#serve(heard) : this.#follow(heard);
+    }
+    if (live.ground?.intent?.commandId === control.intent.commandId) probe(this.#site, live, live.ground.intent);
+  }
+  async #follow(heard: ReturnType<typeof hear>): Promise<void> {
+    const next = await heard;
+    if (next.kind === 'settles') return this.#serve(next);
+    if (next.kind === 'reclaim') await this.#reclaim(next.why);
+  }
+  async #act(control: Extract<Control, { kind: 'act' }>): Promise<void> {
     const site = this.#site;
     const { live } = this;
-    if (control.kind === 'probe') {
-      if (live.ground?.intent?.commandId === control.intent.commandId) probe(site, live, live.ground.intent);
-      return;
-    }
-    if (control.kind === 'report') {
-      const next = await hear(site, live, control.by, control.intent, control.report, control.tookMs);
-      if (next.kind === 'settles') return this.#serve(next);
-      return next.kind === 'reclaim' ? this.#reclaim(next.why) : undefined;
-    }
     const parked = live.ground?.parked;
     const replays = control.action.verb === 'replay' && parked !== undefined;
     if (replays && !(await this.#armed()))

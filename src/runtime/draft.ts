@@ -53,6 +53,17 @@ export type Found = ReadonlyMap<string, Recalled>;
 
 const NOTHING: Recalled = {};
 
+let lastMs = Number.NaN;
+let lastText = '';
+/** Many drafts are made in one millisecond. */
+function iso(ms: number): string {
+  if (ms !== lastMs) {
+    lastText = new Date(ms).toISOString();
+    lastMs = ms;
+  }
+  return lastText;
+}
+
 export class Draft {
   readonly pen: Pen;
   readonly nowMs: number;
@@ -74,7 +85,7 @@ export class Draft {
   constructor(pen: Pen, ground: Ground, nowMs: number) {
     this.pen = pen;
     this.nowMs = nowMs;
-    this.#time = new Date(nowMs).toISOString();
+    this.#time = iso(nowMs);
     this.from = ground.seq;
     this.seq = ground.seq;
     this.state = ground.state;
@@ -154,12 +165,12 @@ export class Draft {
       source: this.pen.source,
       ...(cause.traceparent === undefined ? {} : { traceparent: cause.traceparent }),
     };
-    events.forEach((event, index) => {
+    for (const [index, event] of events.entries()) {
       this.seq++;
       const last = index === events.length - 1 && outcome !== undefined;
       const tail = last ? { reply: outcome, input: cause.hash } : undefined;
       this.#events.push({ address: this.pen.address, seq: this.seq, text: eventText(head, this.seq, event.type, event.data, tail) });
-    });
+    }
   }
 
   enter(cause: Cause, status: EntryStatus, outcome: string, doubt = false): void {
@@ -172,7 +183,8 @@ export class Draft {
 
   /** Why an event that was booked since the mark can never be published, if there is one. */
   tooLarge({ events }: Mark): string | undefined {
-    for (const { text } of this.#events.slice(events)) {
+    for (let at = events; at < this.#events.length; at++) {
+      const { text } = this.#events[at] as EventText;
       // A character takes at most three bytes: hardly any text has to be measured.
       if (text.length * 3 <= EVENT_MAX_BYTES) continue;
       const bytes = Buffer.byteLength(text);

@@ -43,11 +43,15 @@ function within(
       else resolve(report);
       over = true;
     };
-    // A throw is not evidence of anything: the call may have been made.
-    Promise.resolve()
-      .then(() => call(signal))
-      .then((answer) => finish(reportOf(answer)))
-      .catch((error: unknown) => finish({ kind: 'unknown', why: why(error) }));
+    const ask = async () => {
+      try {
+        finish(reportOf(await call(signal)));
+      } catch (error) {
+        // A throw is not evidence of anything: the call may have been made.
+        finish({ kind: 'unknown', why: why(error) });
+      }
+    };
+    void ask();
   });
 }
 

@@ -2,6 +2,7 @@
 import type { Fence } from '../actor.ts';
 import { why } from '../errors.ts';
 import type { Command } from '../message/envelope.ts';
+import { member } from '../message/json.ts';
 import type { Header, Located } from '../ports.ts';
 import type { Definition } from './definition.ts';
 import { type Timers, timersIn } from './timers.ts';
@@ -87,7 +88,10 @@ export function stateOf(
   return { state, writtenBy };
 }
 
-export const stateText = (definition: Definition, state: unknown): string => JSON.stringify({ v: definition.version, s: state });
+export const stateText = (definition: Definition, state: unknown): string => {
+  const json = JSON.stringify(state) as string | undefined;
+  return json === undefined ? `{"v":${definition.version}}` : `{"v":${definition.version},"s":${json}}`;
+};
 
 const parse = <T>(text: string | undefined): T | undefined => (text === undefined ? undefined : (JSON.parse(text) as T));
 
@@ -125,11 +129,15 @@ export type EntryFacts = {
   readonly t: number;
   readonly doubt?: true;
 };
-export const entryText = (facts: EntryFacts, outcome: string): string => `${JSON.stringify(facts)}\n${outcome}`;
+export const entryText = ({ c, t, doubt }: EntryFacts, outcome: string): string =>
+  `{${member('c', c)}"t":${t}${doubt === true ? ',"doubt":true' : ''}}\n${outcome}`;
 export function entryParts(text: string): { readonly facts: EntryFacts; readonly outcome: string } {
   const cut = text.indexOf('\n');
   return { facts: JSON.parse(cut < 0 ? text : text.slice(0, cut)) as EntryFacts, outcome: cut < 0 ? '' : text.slice(cut + 1) };
 }
 /** A record: when it was made, by which its age is judged, and what an actor keeps there. */
-export const recordText = (t: number, v: unknown): string => JSON.stringify({ t, v });
+export const recordText = (t: number, v: unknown): string => {
+  const json = JSON.stringify(v) as string | undefined;
+  return json === undefined ? `{"t":${t}}` : `{"t":${t},"v":${json}}`;
+};
 export const recordOf = (text: string): unknown => (JSON.parse(text) as { readonly v: unknown }).v;

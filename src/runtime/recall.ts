@@ -9,7 +9,7 @@ import type { Waiting } from './mailbox.ts';
 import type { Site } from './site.ts';
 
 /** What waits, but for records under a command's own id: the commit looks for those (`Draft.ownRecord`). `known` is what it found. */
-export async function recall(site: Site, live: Live, batch: readonly Waiting[], known: Found): Promise<Found> {
+export function recall(site: Site, live: Live, batch: readonly Waiting[], known: Found): Found | Promise<Found> {
   let wanted: Set<string> | undefined;
   for (const waiting of batch) {
     const shape = live.definition.commands[waiting.command.name];
@@ -21,7 +21,11 @@ export async function recall(site: Site, live: Live, batch: readonly Waiting[], 
         wanted.add(id);
       }
   }
-  return wanted === undefined ? known : new Map([...known, ...(await read(site, live, [...wanted]))]);
+  // Hardly any command wants more than its own record, and whoever waits for nothing goes on at once.
+  return wanted === undefined ? known : more(site, live, [...wanted], known);
+}
+async function more(site: Site, live: Live, wanted: readonly string[], known: Found): Promise<Found> {
+  return new Map([...known, ...(await read(site, live, wanted))]);
 }
 
 /** All that one command wants. */

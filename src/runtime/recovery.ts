@@ -53,15 +53,15 @@ function afterwards(site: Site, live: Live, intent: Intent, report: Report): voi
   live.wake();
 }
 
-/** A report about an effect, in the control lane. */
-export async function hear(
+/** A report about an effect, in the control lane. Evidence, which nearly all are, is answered at once. */
+export function hear(
   site: Site,
   live: Live,
   by: 'run' | 'probe' | 'late',
   intent: Intent,
   report: Report,
   tookMs: number,
-): Promise<Heard> {
+): Heard | Promise<Heard> {
   site.meters.effect(intent.effect, report.kind === 'evidence' ? report.evidence.status : report.kind, tookMs);
   const open = live.ground?.intent;
   if (open?.commandId !== intent.commandId) {
@@ -70,6 +70,16 @@ export async function hear(
     return ON;
   }
   if (report.kind === 'evidence') return { kind: 'settles', intent: open, evidence: report.evidence };
+  return withoutEvidence(site, live, by, open, report);
+}
+
+async function withoutEvidence(
+  site: Site,
+  live: Live,
+  by: 'run' | 'probe' | 'late',
+  open: Intent,
+  report: Exclude<Report, { kind: 'evidence' }>,
+): Promise<Heard> {
   if (report.kind === 'fenced') {
     const verdict = await judgeFence(site, live, report.highest);
     if (verdict !== undefined) return verdict;

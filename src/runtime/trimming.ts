@@ -15,6 +15,12 @@ const PAGES_A_WINDOW = 10_000;
 const LOT = 500;
 const FULL_RETRY_MS = 10_000;
 
+/** May `trim` have something to do? It hardly ever has. */
+export function isTrimDue({ ground, noted, trimmed, pagedAt, sizedAt }: Live): boolean {
+  const seq = ground?.seq ?? 0;
+  return trimmed < noted - (noted % EVENTS_LOT) || seq - pagedAt >= PAGE_EVERY || seq - sizedAt >= SIZE_EVERY;
+}
+
 export async function trim(site: Site, live: Live): Promise<void> {
   await trimEvents(site, live);
   const seq = live.ground?.seq ?? 0;
