@@ -5,7 +5,7 @@ import { type Cassette, cashIn, DENOMINATIONS_MAX, NONE, type Notes, notesIn, wo
 import { decideDispense, settleDispense } from './dispense.ts';
 import type { CashEvent, DispenseOrder, DispenseResult, OriginalRecord } from './messages.ts';
 import * as messages from './messages.ts';
-import { type CashState, emptyLocation, evolve } from './state.ts';
+import { type CashState, emptyLocation, evolve, fromVersion1 } from './state.ts';
 
 const DAY_MS = 86_400_000;
 const REVERSAL_WINDOW_MS = 180 * DAY_MS;
@@ -13,7 +13,7 @@ const CURRENCIES_MAX = 20;
 
 export const CashLocation = defineActor<CashState, CashEvent>()({
   type: 'cash-location',
-  version: 1,
+  version: 2,
   initial: () => emptyLocation(),
   evolve,
   refusals: [
@@ -58,6 +58,7 @@ export const CashLocation = defineActor<CashState, CashEvent>()({
     },
   },
   queries: { position },
+  migrate: { 1: fromVersion1 },
   records: { keepMs: REVERSAL_WINDOW_MS, of: recordsOf },
   invariants: {
     'no cassette holds fewer than no notes': isNowhereNegative,

@@ -74,3 +74,19 @@ const stayed = (it: Cassette, count: number) => ({ ...it, held: it.held + count 
 const taken = (it: Cassette, count: number) => ({ ...it, taken: it.taken + count });
 const cameBack = (it: Cassette, count: number) => ({ ...it, retracted: it.retracted + count });
 const turnedAway = (it: Cassette, count: number) => ({ ...it, rejected: it.rejected + count });
+
+type ByCurrency = Readonly<Record<string, Notes>>;
+/** Version 1 kept the notes of each place by currency and denomination. */
+type State1 = Pick<CashState, 'open' | 'dispense'> &
+  Readonly<Record<'cassettes' | 'taken' | 'retracted' | 'rejected' | 'supplied', ByCurrency>>;
+
+export function fromVersion1(state: unknown): CashState {
+  const { open, dispense, ...places } = state as State1;
+  let cash: Cash = {};
+  const move = (where: ByCurrency, place: keyof Cassette) => {
+    for (const [currency, notes] of Object.entries(where)) cash = booked(cash, currency, notes, (it, count) => ({ ...it, [place]: count }));
+  };
+  move(places.cassettes, 'held');
+  for (const place of ['taken', 'retracted', 'rejected', 'supplied'] as const) move(places[place], place);
+  return { open, cash, dispense };
+}

@@ -4,6 +4,7 @@ import { bind } from '../../src/actor.ts';
 import { LocusError } from '../../src/errors.ts';
 import { type Definition, definitions } from '../../src/runtime/definition.ts';
 import { desk } from '../../src/runtime/desk.ts';
+import { stateOf } from '../../src/runtime/ground.ts';
 import { stateAfter } from '../../src/runtime/history.ts';
 import { inspectLocation } from '../../src/runtime/inspection.ts';
 import { Waiters } from '../../src/runtime/waiters.ts';
@@ -59,7 +60,7 @@ describe('a store that version 1 of an actor wrote', () => {
     expect(JSON.parse((await header(it, 'shelf/S1'))?.state ?? '')).toEqual({ v: 2, s: { small: 7, large: 0 } });
   });
 
-  it('of cash locations is read by this program', async () => {
+  it('of cash locations is read by version 2, which writes the same events', async () => {
     const run = async (order: { readonly notes: Readonly<Record<string, number>> }) =>
       ({ status: 'confirmed', result: { status: 'dispensed', notes: order.notes } }) as const;
     const bound = bind(CashLocation, { dispenseCash: { run, probe: async () => ({ status: 'unknown' }) } });
@@ -69,11 +70,14 @@ describe('a store that version 1 of an actor wrote', () => {
     await then.outcome('ATM-1', then.send('ATM-1', 'load', { currency: 'USD', cassettes }));
     await then.outcome('ATM-1', then.send('ATM-1', 'dispense', { amount: 4000, currency: 'USD' }, 'd-1'));
     await then.outcome('ATM-1', then.send('ATM-1', 'reverse', { commandId: 'd-1' }));
-    expect(untimed(kept(then.disk))).toEqual(untimed(golden('cash-location-1', kept(then.disk))));
+    expect(untimed(kept(then.disk))).toEqual(untimed(golden('cash-location-2', kept(then.disk))));
 
     const now = setup(bound);
     lay(now.disk, golden('cash-location-1'));
     await now.replica('a');
+    const [before, after] = await Promise.all([then, now].map((it) => it.view.read('cash-location/ATM-1')));
+    const written = definitions([bound]).get('cash-location') as Definition;
+    expect(stateOf(written, 'ATM-1', after?.header ?? {})).toMatchObject({ writtenBy: 1, state: JSON.parse(before?.header.state ?? '').s });
     expect(
       await now.outcome('ATM-1', now.send('ATM-1', 'count', { currency: 'USD', cassettes: [{ denomination: 2000, count: 8 }] }, 'n-1')),
     ).toMatchObject({

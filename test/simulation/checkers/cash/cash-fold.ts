@@ -39,6 +39,26 @@ const less = (notes: Notes, ...gone: readonly Notes[]): Notes =>
       .filter(([, count]) => count !== 0),
   );
 
+/** As the actor's second version writes it: a row for each denomination, the largest first. */
+export function storedCash({ open, dispense, ...places }: Cash): unknown {
+  const cash: Record<string, Record<string, number>[]> = {};
+  for (const currency of new Set(Object.values(places).flatMap((place) => Object.keys(place)))) {
+    const names = new Set(Object.values(places).flatMap((place) => Object.keys(place[currency] ?? {})));
+    const count = (place: keyof typeof places, name: string) => places[place][currency]?.[name] ?? 0;
+    cash[currency] = [...names]
+      .sort((a, b) => Number(b) - Number(a))
+      .map((name) => ({
+        denomination: Number(name),
+        held: count('cassettes', name),
+        taken: count('taken', name),
+        retracted: count('retracted', name),
+        rejected: count('rejected', name),
+        supplied: count('supplied', name),
+      }));
+  }
+  return { open, cash, dispense };
+}
+
 const KEPT_MAX = 64;
 const kept = new Map<CashEvent, { readonly before: Cash; readonly after: Cash }>();
 /**
