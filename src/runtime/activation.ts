@@ -247,15 +247,18 @@ export class Activation {
     if (live.phase !== 'draining') live.to('draining');
     live.alarm?.cancel();
     live.asking?.cancel();
+    let isOverlooked = false;
     if (live.claim !== undefined && live.leaving !== 'revoked' && live.published === live.ground?.seq) {
       if ((await site.store.published(live.claim, live.published)).kind === 'ok') live.noted = live.published;
       await trimEvents(site, live, 1);
-      await site.store.unmark(live.claim, live.partition);
+      const unmarked = await site.store.unmark(live.claim, live.partition);
+      isOverlooked = unmarked.kind !== 'ok' && unmarked.kind !== 'fenced' && (await this.#isOverlooked());
     }
     await site.leases.release([live.address]);
     // Once revoked it may be named by an index that was walked while it was still here: its partition can be back already.
     // Without a claim nobody knows what it has left: a commit whose answer was lost may hold events, or an intent.
-    live.returns = live.leaving === 'revoked' || live.claim === undefined || live.waits || live.ground?.intent !== undefined;
+    live.returns =
+      live.leaving === 'revoked' || live.claim === undefined || live.waits || isOverlooked || live.ground?.intent !== undefined;
     this.#forget();
     if (live.running !== undefined) site.meters.opened(-1);
     for (const control of live.control.splice(0)) {
@@ -264,5 +267,10 @@ export class Activation {
         site.evidence.keep(live.address, control.intent, control.report.evidence);
     }
     live.to('stopped');
+  }
+  /** Whoever held the partition before may have written into the inbox after it was counted: that closed offsets, so nobody brings it again. */
+  async #isOverlooked(): Promise<boolean> {
+    const located = await this.#site.store.read(this.live.address).catch(() => 'unanswered' as const);
+    return located === 'unanswered' || (located !== undefined && located.inbox.customer + located.inbox.bulk > 0);
   }
 }

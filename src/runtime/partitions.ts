@@ -204,13 +204,14 @@ export class Partitions {
       try {
         const generation = await store.generation();
         for (const [at, tracker] of this.#all()) {
+          // As of before the question: a checkpoint may go through while its answer is on the way.
+          const before = tracker.applied;
           const applied = await store.applied(this.#key(at));
-          const regressed = tracker.applied !== undefined && (applied === undefined || applied.offset < tracker.applied);
-          if (generation === undefined || regressed)
+          if (generation === undefined || (before !== undefined && (applied?.offset ?? -1) < before))
             this.refuse(
               at,
               'CANARY',
-              `the store had applied ${tracker.applied ?? 'nothing'} of it and now knows ${applied?.offset ?? 'nothing'}: it lost what it had acknowledged`,
+              `the store had applied ${before ?? 'nothing'} of it and now knows ${applied?.offset ?? 'nothing'}: it lost what it had acknowledged`,
             );
         }
         this.#adopt(generation);

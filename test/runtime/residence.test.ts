@@ -207,6 +207,37 @@ describe('a location that is let go while a commit gets no answer', () => {
   });
 });
 
+describe('a location whose former owner writes into its inbox once more', () => {
+  it('is there again when it was let go, for nobody else brings what waits there', async () => {
+    const it = it_;
+    const node = await it.replica('a');
+    await it.outcome('T1', it.send('T1', 'add', { amount: 1 }));
+    await it.until(() => expect(node.live('T1')?.published).toBe(1));
+    const command = {
+      lane: 'customer',
+      type: 'till',
+      id: 'T1',
+      name: 'add',
+      commandId: 'late',
+      input: { amount: 2 },
+      hash: 'h'.repeat(43),
+    };
+    await it.view.append(
+      'till/T1',
+      {
+        lane: 'customer',
+        offset: 9,
+        commandId: 'late',
+        text: JSON.stringify({ ...command, address: 'till/T1', appendedMs: it.clock.now() }),
+      },
+      { status: 'inboxed', hash: command.hash, text: '{"c":"add","t":1}\n{"status":"pending"}' },
+      (await it.view.generation()) ?? '',
+    );
+    node.replica.router.find('till/T1')?.leave('idle');
+    expect(await it.outcome('T1', 'late')).toMatchObject({ status: 'done', reply: { cash: 3 } });
+  });
+});
+
 describe('a location that is let go while its effect is in hand', () => {
   it('waits for it without a turn, though its lease is lost as well', async () => {
     const it = it_;

@@ -1,6 +1,6 @@
 /** I17: a hand-over takes at most one turn in hand plus 1 s: who leaves cleanly leaves nothing that others must wait out. */
 import { type MakeChecker, Violation, type Who } from '../happening.ts';
-import { commandFact } from './facts.ts';
+import { commandFact, letterFact, placeOf } from './facts.ts';
 
 const NAME = 'I17';
 const BOUND_MS = 1_000;
@@ -10,7 +10,8 @@ const SETTLES_MS = 5_000;
 /** Faults that nobody meets who takes a location over, the drain itself among them. */
 const HARMLESS = new Set(['drain', 'device', 'device-restart', 'amnesia']);
 
-type Due = { readonly address: string; readonly left: Who; sinceMs: number | undefined };
+/** `waits`: since when each record lies there, by its place. */
+type Due = { readonly left: Who; readonly waits: Map<string, number> };
 
 /** Only hand-overs that no fault disturbs are judged: their time counts from when there is work, or from the leaving if there was before. */
 export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie }) => {
@@ -23,15 +24,17 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie })
     hear(it) {
       if (it.kind === 'produced' && (it.record.topic === topics.commands || it.record.topic === topics.bulk)) {
         const command = commandFact(it.record);
-        const left = command && due.get(command.address);
-        if (left !== undefined) left.sinceMs ??= now();
+        if (command !== undefined) due.get(command.address)?.waits.set(placeOf(it.record), now());
       }
+      // What becomes a dead letter is no work of its location.
+      if (it.kind === 'produced' && it.record.topic === topics.letters)
+        for (const { waits } of due.values()) waits.delete(letterFact(it.record).of);
       if (it.kind === 'claimed') {
         const { address } = it.claim;
         const left = due.get(address);
         due.delete(address);
         owners.set(address, it.who);
-        const tookMs = left?.sinceMs === undefined ? 0 : now() - left.sinceMs;
+        const tookMs = now() - Math.min(now(), ...(left?.waits.values() ?? []));
         if (tookMs > BOUND_MS + IN_HAND_MS)
           throw new Violation(NAME, `${address} was taken over from ${left?.left} ${tookMs} ms after it had work and no owner`);
       }
@@ -44,7 +47,7 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie })
       if (it.kind !== 'drained') return;
       due.clear();
       if (now() < quietFromMs) return;
-      for (const [address, owner] of owners) if (owner === it.who) due.set(address, { address, left: owner, sinceMs: undefined });
+      for (const [address, owner] of owners) if (owner === it.who) due.set(address, { left: owner, waits: new Map() });
     },
   };
 };
