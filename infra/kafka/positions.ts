@@ -109,7 +109,10 @@ export class Positions {
       if (cursor.position > before) resolveOffset(String(cursor.position - 1));
       if (typeof next !== 'number') return;
       at = next;
+      const left = cursor.position;
       await new Promise<void>((resolve) => this.#it.clock.soon(resolve));
+      // Sent elsewhere meanwhile: what it wants now comes in another batch, and the rest of this one may lie behind a gap.
+      if (cursor.position !== left) return;
     }
   }
 
