@@ -1,7 +1,7 @@
 /** The ground a bench stands on: real Kafka and Redis, topics of its own for each run, and commands to fill them with. */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { outsideOf, startBacking } from '../../infra/dev/backing.ts';
+import { type Backing, outsideOf, startBacking } from '../../infra/dev/backing.ts';
 import { type Running, startReplica } from '../../infra/dev/processes.ts';
 import { type Message, openTopics, type Topics } from './topics.ts';
 
@@ -10,6 +10,7 @@ export const PARTITIONS = 12;
 export type Ground = {
   readonly dir: string;
   readonly topics: Topics;
+  readonly services: Backing['env'];
   /** Fresh topics and a fresh group, created before any replica is there. */
   run(name: string): Promise<Run>;
   stop(): Promise<void>;
@@ -31,6 +32,7 @@ export async function ground(): Promise<Ground> {
   return {
     dir,
     topics,
+    services: backing.env,
     async run(kind) {
       const name = `${kind}-${Date.now().toString(36)}`;
       const [commands, events, deadLetters] = ['commands', 'events', 'dead-letters'].map((it) => `${name}.${it}`) as [

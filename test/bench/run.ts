@@ -57,11 +57,14 @@ async function ratio(name: keyof typeof ratios, runs: number, records: number): 
     const one = await onFresh((on) => measure(on, records));
     all.push(one);
     say(
-      `  run ${n}  product ${whole(one.product).padStart(8)}  ceiling ${whole(one.ceiling).padStart(8)}  ratio ${(one.product / one.ceiling).toFixed(3)}  replica ${one.cpuUs.toFixed(0)} µs of CPU each`,
+      `  run ${n}  product ${whole(one.product).padStart(8)}  ceiling ${whole(one.ceiling).padStart(8)}  ratio ${(one.product / one.ceiling).toFixed(3)}  replica ${one.cpuUs.toFixed(0)} µs of CPU each${one.raw === undefined ? '' : `  raw ${whole(one.raw).padStart(7)}`}`,
     );
   }
   const middle = median(all.map((one) => one.product / one.ceiling));
   say(`${name} product   ${whole(median(all.map((one) => one.product))).padStart(8)} ${what}`);
+  const raws = all.flatMap(({ raw }) => (raw === undefined ? [] : [raw]));
+  if (raws.length > 0)
+    say(`${name} raw       ${whole(median(raws)).padStart(8)} without Locus, as many commits and events of the same size in one process`);
   say(`${name} ceiling   ${whole(median(all.map((one) => one.ceiling))).padStart(8)} ${ceiling}`);
   say(
     `${name} ratio     ${middle.toFixed(3).padStart(8)} median of ${runs}, the bar is ${bar.toFixed(2)}: ${middle >= bar ? 'passed' : 'MISSED'}`,

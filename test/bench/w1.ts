@@ -4,8 +4,11 @@ import { command, type Ground, leave, loaded } from './ground.ts';
 
 const LOCATIONS = 1_000;
 
-/** `cpuUs`: what one record costs the replica's process, start included; unlike a rate, it hardly depends on what else the machine does. */
-export type Measured = { readonly product: number; readonly ceiling: number; readonly cpuUs: number };
+/**
+ * `cpuUs`: what one record costs the replica's process, start included. `raw`: where the ceiling is a limit on paper, what a program without
+ * Locus reached of it in the same run.
+ */
+export type Measured = { readonly product: number; readonly ceiling: number; readonly cpuUs: number; readonly raw?: number };
 
 /** One run; product and ceiling are records a second. */
 export async function w1(ground: Ground, records: number): Promise<Measured> {

@@ -4,7 +4,8 @@
  */
 import { fileURLToPath } from 'node:url';
 import { metric } from '../../infra/dev/processes.ts';
-import { command, type Ground, leave, loaded } from './ground.ts';
+import { command, type Ground, leave, loaded, PARTITIONS } from './ground.ts';
+import { rawDispenses } from './raw.ts';
 import { DEVICE_MS } from './slow-device.ts';
 import type { Measured } from './w1.ts';
 
@@ -12,7 +13,7 @@ const LOCATIONS = 200;
 /** An intent and a booking. */
 const EVENTS_OF_A_DISPENSE = 2;
 
-/** One run; product and ceiling are dispenses a second. */
+/** One run; product, raw and ceiling are dispenses a second. */
 export async function w2(ground: Ground, records: number): Promise<Measured> {
   const { topics } = ground;
   const run = await ground.run('w2');
@@ -31,5 +32,9 @@ export async function w2(ground: Ground, records: number): Promise<Measured> {
   const replica = await starting;
   const cpuUs = ((await metric(replica, 'process_cpu_seconds_total')) / dispenses.length) * 1e6;
   await leave(replica);
-  return { product: events / EVENTS_OF_A_DISPENSE, ceiling: (LOCATIONS / DEVICE_MS) * 1_000, cpuUs };
+
+  const topic = `${run.name}.raw`;
+  await topics.create(topic, PARTITIONS);
+  const raw = await rawDispenses(ground, topic, LOCATIONS, DEVICE_MS);
+  return { product: events / EVENTS_OF_A_DISPENSE, ceiling: (LOCATIONS / DEVICE_MS) * 1_000, cpuUs, raw };
 }

@@ -1,7 +1,7 @@
 /** Topics, a group and their clients over a real Kafka, as the suite of logs and the twins' comparison want them. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { Kafka, logLevel, Partitioners } from 'kafkajs';
+import { type Admin, Kafka, logLevel, Partitioners } from 'kafkajs';
 import { tool } from '../../infra/dev/tools.ts';
 import { kafkaArchive } from '../../infra/kafka/archive.ts';
 import { kafkaCommandLog } from '../../infra/kafka/consumer.ts';
@@ -50,7 +50,7 @@ export async function kafkaLogWorld(brokers: readonly string[], partitions: numb
     },
     async truncate({ topic, partition }, low) {
       // kafkajs deletes records only of topics whose metadata it has loaded.
-      await admin.fetchTopicOffsets(topic);
+      await endsOf(admin, topic);
       await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(low) }] });
     },
     async stop() {
@@ -70,16 +70,21 @@ async function kcat(brokers: readonly string[], topic: string, partition: number
   return 'zstd';
 }
 
-/** Every record of a topic, by a reader of its own group. */
-async function readAll(kafka: Kafka, topic: string): Promise<readonly LogRecord[]> {
-  const admin = kafka.admin();
-  await admin.connect();
+/** A topic that was created just now may not have the leaders of all its partitions yet. */
+async function endsOf(admin: Admin, topic: string): Promise<Awaited<ReturnType<Admin['fetchTopicOffsets']>>> {
   let ends = await admin.fetchTopicOffsets(topic).catch(() => []);
-  // A topic that was created just now may not have its leaders yet.
   await soon(`${topic} has its leaders`, async () => {
     if (ends.length === 0) ends = await admin.fetchTopicOffsets(topic).catch(() => []);
     return ends.length > 0;
   });
+  return ends;
+}
+
+/** Every record of a topic, by a reader of its own group. */
+async function readAll(kafka: Kafka, topic: string): Promise<readonly LogRecord[]> {
+  const admin = kafka.admin();
+  await admin.connect();
+  const ends = await endsOf(admin, topic);
   const expected = ends.reduce((sum, { low, high }) => sum + Number(high) - Number(low), 0);
   await admin.disconnect();
   const records: LogRecord[] = [];
