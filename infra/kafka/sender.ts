@@ -1,6 +1,6 @@
 /** One idempotent kafkajs producer, here or in a thread of its own. */
 import type { ICustomPartitioner, Message, PartitionerArgs, TopicMessages } from 'kafkajs';
-import { partitionOf, partitionOfBytes } from '../../src/message/partition.ts';
+import { partitionOf } from '../../src/message/partition.ts';
 import { type KafkaAccess, kafkaClient, RETRY } from './client.ts';
 import { mayHaveBeenSent } from './patches.ts';
 
@@ -39,5 +39,5 @@ const partitioner: ICustomPartitioner =
     if (message.partition !== undefined) return message.partition;
     const placedBy = message.key ?? message.value ?? '';
     const count = partitionMetadata.length;
-    return typeof placedBy === 'string' ? partitionOf(placedBy, count) : partitionOfBytes(placedBy, count);
+    return partitionOf(placedBy, count);
   };

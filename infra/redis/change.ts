@@ -1,6 +1,7 @@
 /** One change of a location as the values that the commit script takes, checked for what its caller promised. */
-import { CHANGE_MAX, type Change, type Claim, type Header } from '../../src/ports.ts';
-import { assertHash, entryField, eventField, headerFields, packEntry, recordField } from './keys.ts';
+import { assertChange } from '../../src/message/change.ts';
+import type { Change, Claim, Header } from '../../src/ports.ts';
+import { entryField, eventField, headerFields, packEntry, recordField } from './keys.ts';
 
 export function commitValues({ epoch, generation }: Claim, change: Change): string[] {
   const { seq, unrecorded, events, entries, records, header, published } = change;
@@ -18,15 +19,4 @@ export function commitValues({ epoch, generation }: Claim, change: Change): stri
   }
   if (events.length > 0) values.push('s', String(seq + events.length));
   return values;
-}
-
-function assertChange({ seq, unrecorded, events, entries, records }: Change): void {
-  const size = unrecorded.length + events.length + entries.length + records.length;
-  if (size > CHANGE_MAX) throw new RangeError(`a change of ${size} ids, events and records: at most ${CHANGE_MAX}, split it`);
-  events.forEach((event, i) => {
-    if (event.seq !== seq + i + 1) throw new RangeError(`event ${i} of a change at seq ${seq} has seq ${event.seq}`);
-  });
-  entries.forEach(assertHash);
-  if (entries.length > 1 && new Set(entries.map((it) => it.commandId)).size !== entries.length)
-    throw new RangeError('a commandId stands twice in a change');
 }

@@ -1,8 +1,8 @@
 /** The durable inbox of a location: fields by lane and offset, and per lane an index of the offsets that a script makes agree with them. */
 import type { Address } from '../../src/message/address.ts';
+import { assertHash } from '../../src/message/change.ts';
 import type { InboxItem, StateStore } from '../../src/ports.ts';
 import {
-  assertHash,
   entryField,
   GENERATION,
   type InboxLane,

@@ -28,10 +28,6 @@ export function unpackEntry(packed: string): Entry {
   if (status === undefined) throw new Error(`an entry in Redis begins with ${packed.charAt(0)}`);
   return { status, hash: packed.slice(1, 1 + HASH), text: packed.slice(1 + HASH) };
 }
-/** The script compares the hash by its place. */
-export function assertHash({ hash }: Entry): void {
-  if (hash.length !== HASH) throw new RangeError(`the hash of an entry has ${hash.length} characters: it is SHA-256 in base64url, ${HASH}`);
-}
 
 export const packItem = (commandId: string, text: string): string => `${commandId}\n${text}`;
 export function unpackItem(packed: string): { readonly commandId: string; readonly text: string } {

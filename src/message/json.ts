@@ -35,10 +35,10 @@ function flaw(value: unknown, path: string[], left: number, depthMax: number): F
   return undefined;
 }
 
-/** `"name":value,` as JSON.stringify has it inside an object: nothing for what JSON does not know. */
+/** `,"name":value` as JSON.stringify has it inside an object behind another member: nothing for what JSON does not know. */
 export function member(name: string, value: unknown): string {
   const json = JSON.stringify(value) as string | undefined;
-  return json === undefined ? '' : `"${name}":${json},`;
+  return json === undefined ? '' : `,"${name}":${json}`;
 }
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');

@@ -21,6 +21,5 @@ export function murmur2(data: Uint8Array): number {
   return h ^ (h >>> 15);
 }
 
-export const partitionOfBytes = (key: Uint8Array, count: number): number => (murmur2(key) & 0x7fffffff) % count;
 export const partitionOf = (key: string | Uint8Array, count: number): number =>
-  partitionOfBytes(typeof key === 'string' ? Buffer.from(key) : key, count);
+  (murmur2(typeof key === 'string' ? Buffer.from(key) : key) & 0x7fffffff) % count;

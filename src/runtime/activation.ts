@@ -8,7 +8,7 @@ import { groundOf, type Intent } from './ground.ts';
 import type { Control, Live } from './live.ts';
 import { operate } from './operator.ts';
 import { recallAll } from './recall.ts';
-import { ask, hear, probe, recover, run, type Settling } from './recovery.ts';
+import { ask, type Heard, hear, probe, recover, run, type Settling } from './recovery.ts';
 import { Rounds } from './rounds.ts';
 import { arm, serve } from './serve.ts';
 import type { Site } from './site.ts';
@@ -174,14 +174,13 @@ export class Activation {
     if (control.kind === 'act') return this.#act(control);
     if (control.kind === 'report') {
       const heard = hear(this.#site, live, control.by, control.intent, control.report, control.tookMs);
-      return 'kind' in heard && heard.kind === 'settles' ? this.#serve(heard) : this.#follow(heard);
+      return heard instanceof Promise ? heard.then((it) => this.#follow(it)) : this.#follow(heard);
     }
     if (live.ground?.intent?.commandId === control.intent.commandId) probe(this.#site, live, live.ground.intent);
   }
-  async #follow(heard: ReturnType<typeof hear>): Promise<void> {
-    const next = await heard;
+  #follow(next: Heard): Promise<void> | void {
     if (next.kind === 'settles') return this.#serve(next);
-    if (next.kind === 'reclaim') await this.#reclaim(next.why);
+    if (next.kind === 'reclaim') return this.#reclaim(next.why);
   }
   async #act(control: Extract<Control, { kind: 'act' }>): Promise<void> {
     const site = this.#site;

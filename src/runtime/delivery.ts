@@ -4,7 +4,7 @@ import { type Fault, fault, LocusError, why } from '../errors.ts';
 import { isOwnId } from '../message/address.ts';
 import { decode, firstAppendedMs, isRerouted, reroutedHeaders } from '../message/codec.ts';
 import type { Command, Lane } from '../message/envelope.ts';
-import { partitionOfBytes } from '../message/partition.ts';
+import { partitionOf } from '../message/partition.ts';
 import type { LogRecord, TopicPartition } from '../ports.ts';
 import { jitter } from '../random.ts';
 import { type Checked, checkCommand, checkInput } from './definition.ts';
@@ -107,7 +107,7 @@ export class Delivery {
       return true;
     }
     if ('code' in checked) return this.#setAside(tracker, record, lane, checked);
-    const right = partitionOfBytes(record.key as Uint8Array, this.#partitions.count);
+    const right = partitionOf(record.key as Uint8Array, this.#partitions.count);
     if (right !== record.partition) return this.#misplaced(tracker, record, lane, right);
 
     const before = tracker.highest;

@@ -88,10 +88,7 @@ export function stateOf(
   return { state, writtenBy };
 }
 
-export const stateText = (definition: Definition, state: unknown): string => {
-  const json = JSON.stringify(state) as string | undefined;
-  return json === undefined ? `{"v":${definition.version}}` : `{"v":${definition.version},"s":${json}}`;
-};
+export const stateText = ({ version }: Definition, state: unknown): string => `{"v":${version}${member('s', state)}}`;
 
 const parse = <T>(text: string | undefined): T | undefined => (text === undefined ? undefined : (JSON.parse(text) as T));
 
@@ -130,14 +127,11 @@ export type EntryFacts = {
   readonly doubt?: true;
 };
 export const entryText = ({ c, t, doubt }: EntryFacts, outcome: string): string =>
-  `{${member('c', c)}"t":${t}${doubt === true ? ',"doubt":true' : ''}}\n${outcome}`;
+  `{"c":${JSON.stringify(c)},"t":${t}${doubt === true ? ',"doubt":true' : ''}}\n${outcome}`;
 export function entryParts(text: string): { readonly facts: EntryFacts; readonly outcome: string } {
   const cut = text.indexOf('\n');
   return { facts: JSON.parse(cut < 0 ? text : text.slice(0, cut)) as EntryFacts, outcome: cut < 0 ? '' : text.slice(cut + 1) };
 }
 /** A record: when it was made, by which its age is judged, and what an actor keeps there. */
-export const recordText = (t: number, v: unknown): string => {
-  const json = JSON.stringify(v) as string | undefined;
-  return json === undefined ? `{"t":${t}}` : `{"t":${t},"v":${json}}`;
-};
+export const recordText = (t: number, v: unknown): string => `{"t":${t}${member('v', v)}}`;
 export const recordOf = (text: string): unknown => (JSON.parse(text) as { readonly v: unknown }).v;

@@ -97,7 +97,7 @@ async function turns(site: Site, live: Live, left: Waiting[], settling?: Settlin
     if (evidence === undefined && (await turnTimerAway(site, live, left))) continue;
     // Each time anew: what the commit before has written may be what the next command must know.
     const recalled = recall(site, live, left, known);
-    const found = recalled instanceof Map ? recalled : await recalled;
+    const found = recalled instanceof Promise ? await recalled : recalled;
     const draft = new Draft(live.pen(site.source), live.ground, site.clock.now());
     const settled = evidence && settle(draft, evidence.intent, evidence.evidence);
     const filled: Filled = settled?.kind === 'unbooked' ? { taken: [] } : fill(site, live, left, found, draft);

@@ -16,16 +16,16 @@ const LOT = 500;
 const FULL_RETRY_MS = 10_000;
 
 /** May `trim` have something to do? It hardly ever has. */
-export function isTrimDue({ ground, noted, trimmed, pagedAt, sizedAt }: Live): boolean {
-  const seq = ground?.seq ?? 0;
-  return trimmed < noted - (noted % EVENTS_LOT) || seq - pagedAt >= PAGE_EVERY || seq - sizedAt >= SIZE_EVERY;
-}
+export const isTrimDue = (live: Live): boolean => live.trimmed < lotsOf(live) || mayPage(live) || mayLook(live);
+const lotsOf = ({ noted }: Live, lot = EVENTS_LOT): number => noted - (noted % lot);
+const seqOf = ({ ground }: Live): number => ground?.seq ?? 0;
+const mayPage = (live: Live): boolean => seqOf(live) - live.pagedAt >= PAGE_EVERY;
+const mayLook = (live: Live): boolean => seqOf(live) - live.sizedAt >= SIZE_EVERY;
 
 export async function trim(site: Site, live: Live): Promise<void> {
   await trimEvents(site, live);
-  const seq = live.ground?.seq ?? 0;
-  if (seq - live.pagedAt >= PAGE_EVERY && isPageDue(site, live)) await trimAged(site, live, seq);
-  if (seq - live.sizedAt >= SIZE_EVERY) await look(site, live, seq);
+  if (mayPage(live) && isPageDue(site, live)) await trimAged(site, live);
+  if (mayLook(live)) await look(site, live);
 }
 
 /** What the owner before may have left: the lot it was in, and the one before, should it have died between note and trim. */
@@ -34,7 +34,7 @@ export const trimmedBefore = (published: number): number => Math.max(0, publishe
 /** Up to what the store knows as published: what the log has acknowledged since is noted there by the next commit only. */
 export async function trimEvents(site: Site, live: Live, lot = EVENTS_LOT): Promise<void> {
   const { claim } = live;
-  const until = live.noted - (live.noted % lot);
+  const until = lotsOf(live, lot);
   while (claim !== undefined && live.trimmed < until) {
     const to = Math.min(until, live.trimmed + EVENTS_MAX);
     const answer = await site.store.trim(claim, { events: { from: live.trimmed + 1, to } });
@@ -54,8 +54,8 @@ function isPageDue({ clock, random, limits }: Site, live: Live): boolean {
 }
 
 /** One page: ids and records past their time, judged by the newest record of the partition, so that lag forgets nothing. */
-async function trimAged(site: Site, live: Live, seq: number): Promise<'read' | 'failed'> {
-  live.pagedAt = seq;
+async function trimAged(site: Site, live: Live): Promise<'read' | 'failed'> {
+  live.pagedAt = seqOf(live);
   const newestMs = site.newestMs(live.partition);
   if (live.claim === undefined || newestMs === 0) return 'failed';
   const keepMs = live.definition.records?.keepMs ?? site.limits.dedupeWindowMs;
@@ -69,8 +69,8 @@ async function trimAged(site: Site, live: Live, seq: number): Promise<'read' | '
   return 'read';
 }
 
-async function look(site: Site, live: Live, seq: number): Promise<void> {
-  live.sizedAt = seq;
+async function look(site: Site, live: Live): Promise<void> {
+  live.sizedAt = seqOf(live);
   if ((await site.store.size(live.address)) < site.limits.dedupeMax) return;
   live.full = true;
   site.log.warn({ address: live.address, dedupeMax: site.limits.dedupeMax }, 'a location remembers as many commandIds as it may: it waits');
@@ -79,7 +79,7 @@ async function look(site: Site, live: Live, seq: number): Promise<void> {
 /** Is there room again in a location that was full? It never forgets a young id to make some. */
 export async function hasRoom(site: Site, live: Live): Promise<boolean> {
   live.agedCursor = '0';
-  while ((await trimAged(site, live, live.ground?.seq ?? 0)) === 'read' && live.agedCursor !== '0');
+  while ((await trimAged(site, live)) === 'read' && live.agedCursor !== '0');
   live.full = (await site.store.size(live.address)) >= site.limits.dedupeMax;
   if (live.full) live.notBeforeMs = site.clock.monotonic() + FULL_RETRY_MS;
   return !live.full;

@@ -20,9 +20,9 @@ export type Settled =
 
 // By hand, here and wherever each commit writes a small object: JSON.stringify of it costs three times as much.
 const done = (reply: unknown, seq: number, epoch: number): string =>
-  `{"status":"done",${member('reply', reply)}"seq":${seq},"epoch":${epoch}}`;
+  `{"status":"done"${member('reply', reply)},"seq":${seq},"epoch":${epoch}}`;
 const refused = (code: string, detail: unknown, seq: number): string =>
-  `{"status":"refused",${member('code', code)}${member('detail', detail)}"seq":${seq}}`;
+  `{"status":"refused"${member('code', code)}${member('detail', detail)},"seq":${seq}}`;
 const pending = (status: 'pending' | 'in-doubt' | 'parked'): string => `{"status":"${status}"}`;
 
 export const causeOf = (it: Command | Intent): Cause => ({

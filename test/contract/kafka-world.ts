@@ -71,10 +71,10 @@ async function kcat(brokers: readonly string[], topic: string, partition: number
 }
 
 /** A topic that was created just now may not have the leaders of all its partitions yet. */
-async function endsOf(admin: Admin, topic: string): Promise<Awaited<ReturnType<Admin['fetchTopicOffsets']>>> {
-  let ends = await admin.fetchTopicOffsets(topic).catch(() => []);
+async function endsOf(admin: Admin, topic: string): ReturnType<Admin['fetchTopicOffsets']> {
+  let ends: Awaited<ReturnType<Admin['fetchTopicOffsets']>> = [];
   await soon(`${topic} has its leaders`, async () => {
-    if (ends.length === 0) ends = await admin.fetchTopicOffsets(topic).catch(() => []);
+    ends = await admin.fetchTopicOffsets(topic).catch(() => []);
     return ends.length > 0;
   });
   return ends;

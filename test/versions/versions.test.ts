@@ -26,6 +26,11 @@ const same = (store: Parameters<NonNullable<Parameters<Bundle['replica']>[1]>>[0
 const header = async (it: Bundle, address: string) => (await it.view.read(address))?.header;
 /** Without what the store knows as published, which is a matter of when the relay last sent. */
 const untimed = (it: unknown) => JSON.parse(JSON.stringify(it, (name, value) => (name === 'published' ? undefined : value)));
+/** What they say, but for the version that wrote them. */
+const eventsIn = (it: unknown) =>
+  (it as readonly { readonly events: readonly (readonly [number, string])[] }[]).flatMap(({ events }) =>
+    events.map(([, text]) => ({ ...JSON.parse(text), locusversion: undefined })),
+  );
 const definitionOf = (bound: typeof second) => definitions([bound]).get('shelf') as Definition;
 
 describe('a store that version 1 of an actor wrote', () => {
@@ -74,6 +79,7 @@ describe('a store that version 1 of an actor wrote', () => {
 
     const now = setup(bound);
     lay(now.disk, golden('cash-location-1'));
+    expect(eventsIn(golden('cash-location-2'))).toEqual(eventsIn(golden('cash-location-1')));
     await now.replica('a');
     const [before, after] = await Promise.all([then, now].map((it) => it.view.read('cash-location/ATM-1')));
     const written = definitions([bound]).get('cash-location') as Definition;
