@@ -145,9 +145,15 @@ export class Outlet {
 
 const lengthOf = (it: string | Uint8Array | null | undefined): number => (it ? Buffer.byteLength(it) : 0);
 /** Its frame not counted. */
-function bytesOf({ key, value, headers }: Message = { value: null }): number {
-  let bytes = lengthOf(key) + lengthOf(value);
+const bytesOf = ({ key, value, headers }: Message = { value: null }): number => lengthOf(key) + lengthOf(value) + headerBytes(headers);
+
+let measured: { readonly headers: Message['headers']; readonly bytes: number } = { headers: undefined, bytes: 0 };
+/** Events all have the same headers: measured once. */
+function headerBytes(headers: Message['headers']): number {
+  if (headers === measured.headers) return measured.bytes;
+  let bytes = 0;
   for (const name in headers) for (const it of [headers[name]].flat()) bytes += lengthOf(name) + lengthOf(it);
+  measured = { headers, bytes };
   return bytes;
 }
 

@@ -1,7 +1,7 @@
 /** Calls to the outside, each bounded in time. What comes back is always data: evidence, nothing known, or a fence above ours. */
-import type { Fence } from '../actor.ts';
+import type { EffectContext, Fence } from '../actor.ts';
 import { why } from '../errors.ts';
-import type { Clock } from '../ports.ts';
+import type { Alarm, Clock } from '../ports.ts';
 import type { Definition } from './definition.ts';
 import type { Evidence, Intent } from './ground.ts';
 
@@ -17,42 +17,67 @@ const reportOf = (answer: Answer): Report => {
   return { kind: 'unknown', why: 'the outside does not know' };
 };
 
-/** Resolves once, with the answer or at the limit. What arrives after the limit goes to `late`. */
-function within(
-  clock: Clock,
-  limitMs: number,
-  call: (signal: () => AbortSignal) => Promise<Answer>,
-  late?: (report: Report) => void,
-): Promise<Report> {
-  let abort: AbortController | undefined;
-  const signal = () => {
-    abort ??= new AbortController();
-    if (over) abort.abort();
-    return abort.signal;
+/**
+ * One call, and the context that its handler is given. It ends once, with the answer or at the limit; what arrives after the limit goes to
+ * `late`. The signal is made when it is asked for: it costs more than the rest of a call to a handler that needs none.
+ */
+class Call implements EffectContext {
+  readonly address: string;
+  readonly key: string;
+  readonly fence: Fence;
+  readonly witness: string | undefined;
+  declare readonly signal: AbortSignal;
+  #end: (report: Report) => void = () => {};
+  readonly #late: ((report: Report) => void) | undefined;
+  #alarm: Alarm | undefined;
+  #abort: AbortController | undefined;
+  #over = false;
+
+  /** Of its own, so that a copy of a context has it, but one for all: with a getter made for each, V8 gives each object a shape of its own. */
+  static readonly #signal: PropertyDescriptor & ThisType<Call> = {
+    enumerable: true,
+    get() {
+      this.#abort ??= new AbortController();
+      if (this.#over) this.#abort.abort();
+      return this.#abort.signal;
+    },
   };
-  let over = false;
-  return new Promise((resolve) => {
-    const alarm = clock.after(limitMs, () => {
-      over = true;
-      resolve({ kind: 'unknown', why: `no answer in ${limitMs} ms` });
-      abort?.abort();
+
+  constructor(address: string, key: string, fence: Fence, witness?: string, late?: (report: Report) => void) {
+    this.address = address;
+    this.key = key;
+    this.fence = fence;
+    this.witness = witness;
+    this.#late = late;
+    Object.defineProperty(this, 'signal', Call.#signal);
+  }
+
+  within(clock: Clock, limitMs: number, ask: (context: EffectContext) => Promise<Answer>): Promise<Report> {
+    return new Promise((resolve) => {
+      this.#end = resolve;
+      this.#alarm = clock.after(limitMs, () => this.#expire(limitMs));
+      void this.#ask(ask);
     });
-    const finish = (report: Report) => {
-      alarm.cancel();
-      if (over) late?.(report);
-      else resolve(report);
-      over = true;
-    };
-    const ask = async () => {
-      try {
-        finish(reportOf(await call(signal)));
-      } catch (error) {
-        // A throw is not evidence of anything: the call may have been made.
-        finish({ kind: 'unknown', why: why(error) });
-      }
-    };
-    void ask();
-  });
+  }
+  async #ask(ask: (context: EffectContext) => Promise<Answer>): Promise<void> {
+    try {
+      this.#finish(reportOf(await ask(this)));
+    } catch (error) {
+      // A throw is not evidence of anything: the call may have been made.
+      this.#finish({ kind: 'unknown', why: why(error) });
+    }
+  }
+  #expire(limitMs: number): void {
+    this.#over = true;
+    this.#end({ kind: 'unknown', why: `no answer in ${limitMs} ms` });
+    this.#abort?.abort();
+  }
+  #finish(report: Report): void {
+    this.#alarm?.cancel();
+    if (this.#over) this.#late?.(report);
+    else this.#end(report);
+    this.#over = true;
+  }
 }
 
 export type Effects = {
@@ -75,34 +100,23 @@ export function effects(clock: Clock, probeTimeoutMs: number): Effects {
     if (handler === undefined) throw new Error(`this version of ${definition.type} has no effect ${effect}`);
     return handler;
   };
-  const context = (address: string, intent: Intent, fence: Fence, signal: () => AbortSignal) => ({
-    address,
-    key: intent.commandId,
-    fence,
-    witness: intent.witness,
-    /** Made when asked for: a signal costs more than the rest of a call to a handler that needs none. */
-    get signal() {
-      return signal();
-    },
-  });
   return {
-    run: (definition, address, intent, late) =>
-      within(
-        clock,
-        definition.effects[intent.effect]?.timeoutMs ?? probeTimeoutMs,
-        (signal) => handlerOf(definition, intent.effect).run(intent.order, context(address, intent, intent.fence, signal)),
-        late,
-      ),
-    probe: (definition, address, intent, fence) =>
-      within(clock, probeTimeoutMs, (signal) =>
-        handlerOf(definition, intent.effect).probe(intent.order, context(address, intent, fence, signal)),
+    run: (definition, address, intent, late) => {
+      const { commandId, fence, witness } = intent;
+      const limitMs = definition.effects[intent.effect]?.timeoutMs ?? probeTimeoutMs;
+      const ask = (context: EffectContext) => handlerOf(definition, intent.effect).run(intent.order, context);
+      return new Call(address, commandId, fence, witness, late).within(clock, limitMs, ask);
+    },
+    probe: (definition, address, { commandId, effect, order, witness }, fence) =>
+      new Call(address, commandId, fence, witness).within(clock, probeTimeoutMs, (context) =>
+        handlerOf(definition, effect).probe(order, context),
       ),
     async open(definition, address, effect, fence) {
       const ask = handlerOf(definition, effect).open;
       if (ask === undefined) return { witness: undefined };
       let witness: string | undefined;
-      const report = await within(clock, probeTimeoutMs, async (signal) => {
-        const answer = await ask({ address, fence, signal: signal() });
+      const report = await new Call(address, '', fence).within(clock, probeTimeoutMs, async ({ signal }) => {
+        const answer = await ask({ address, fence, signal });
         if (typeof answer !== 'string') return answer;
         witness = answer;
         return { status: 'unknown' };

@@ -151,11 +151,13 @@ export function refuseWith(draft: Draft, cause: Cause, code: string, detail: unk
 }
 
 function violated(draft: Draft, mark: ReturnType<Draft['mark']>): Decision | undefined {
-  for (const [name, holds] of Object.entries(draft.pen.definition.invariants ?? {}))
-    if (!holds(draft.state)) {
-      draft.back(mark);
-      return { kind: 'violates', invariant: name };
-    }
+  const { invariants } = draft.pen.definition;
+  for (const name in invariants) {
+    const holds = invariants[name];
+    if (holds === undefined || holds(draft.state)) continue;
+    draft.back(mark);
+    return { kind: 'violates', invariant: name };
+  }
   return undefined;
 }
 

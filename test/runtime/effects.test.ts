@@ -1,9 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Fence } from '../../src/actor.ts';
+import type { EffectContext, Fence, Handler } from '../../src/actor.ts';
+import { bind } from '../../src/actor.ts';
 import type { Change } from '../../src/ports.ts';
+import { definitions } from '../../src/runtime/definition.ts';
+import { effects } from '../../src/runtime/effects.ts';
 import { entryParts } from '../../src/runtime/ground.ts';
 import { bent, held, setup } from './bundle.ts';
-import { mood } from './till.ts';
+import { TestClock } from './test-clock.ts';
+import { mood, Till } from './till.ts';
 
 type Bundle = ReturnType<typeof setup>;
 const never = new Promise<void>(() => {});
@@ -492,5 +496,62 @@ describe('no intent is committed', () => {
     const id = it.send('T1', 'pay', { amount: 3 });
     expect(await it.outcome('T1', id)).toMatchObject({ status: 'done' });
     expect(it.device.calls).toEqual([`run ${id}`]);
+  });
+});
+
+describe('a call to the outside', () => {
+  const intent = {
+    commandId: 'c-1',
+    name: 'pay',
+    hash: 'h',
+    effect: 'pay',
+    order: { amount: 3 },
+    fence: { epoch: 1, seq: 2 },
+    sinceMs: 0,
+    appendedMs: 0,
+    witness: 'w-1',
+  };
+  /** Runs the effect of the intent by this handler. */
+  function ran(run: Handler<{ amount: number }, { amount: number }>['run']) {
+    const clock = new TestClock();
+    const till = definitions([bind(Till, { pay: { run, probe: async () => ({ status: 'unknown' }) } })]).get('till');
+    if (till === undefined) throw new Error('no till');
+    const late: unknown[] = [];
+    return { clock, late, report: effects(clock, 1_000).run(till, 'till/T1', intent, (it) => late.push(it)) };
+  }
+
+  it('that throws at once is not known, like one that rejects', async () => {
+    const { report } = ran(() => {
+      throw new Error('no way out');
+    });
+    expect(await report).toEqual({ kind: 'unknown', why: 'no way out' });
+  });
+
+  it('is told by its signal that its time is over, and what it answers then is late', async () => {
+    const gate = held();
+    let given: EffectContext | undefined;
+    const { clock, late, report } = ran(async (order, context) => {
+      given = { ...context };
+      await gate.gate;
+      return { status: 'confirmed', result: order };
+    });
+    expect(given).toMatchObject({ address: 'till/T1', key: 'c-1', fence: { epoch: 1, seq: 2 }, witness: 'w-1' });
+    expect(given?.signal.aborted).toBe(false);
+    await clock.advance(3_000);
+    expect(await report).toEqual({ kind: 'unknown', why: 'no answer in 3000 ms' });
+    expect(given?.signal.aborted).toBe(true);
+    gate.release();
+    await clock.settle();
+    expect(late).toEqual([{ kind: 'evidence', evidence: { status: 'confirmed', result: { amount: 3 } } }]);
+  });
+
+  it('that asks for its signal when its time is over finds it aborted', async () => {
+    let given: EffectContext | undefined;
+    const { clock } = ran((_order, context) => {
+      given = context;
+      return new Promise(() => {});
+    });
+    await clock.advance(3_000);
+    expect(given?.signal.aborted).toBe(true);
   });
 });
