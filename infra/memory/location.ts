@@ -7,7 +7,6 @@ import type {
   Entry,
   EntryStatus,
   Fenced,
-  Header,
   InboxItem,
   Located,
   NewLife,
@@ -46,7 +45,8 @@ export function index(disk: MemoryDisk, partition: number): Map<Address, number>
   return had;
 }
 export function located(at: MemoryLocation): Located {
-  const header = Object.fromEntries([...at.header].filter(([, text]) => text !== '')) as Header;
+  const header: Record<string, string> = {};
+  for (const [name, text] of at.header) if (text !== '') header[name] = text;
   const inbox = { customer: at.line.customer.size, bulk: at.line.bulk.size };
   return { epoch: at.epoch, owner: at.owner, seq: at.seq, published: at.published, header, inbox };
 }

@@ -23,14 +23,27 @@ export class Process {
   }
 }
 
-type Entry = {
+/** What is queued is its own alarm: one object for each of a hundred thousand. */
+class Entry implements Alarm {
   readonly atMs: number;
   readonly tie: number;
   readonly n: number;
   readonly process: Process;
   readonly label: string;
   run: (() => void) | undefined;
-};
+
+  constructor(atMs: number, tie: number, n: number, process: Process, label: string, run: () => void) {
+    this.atMs = atMs;
+    this.tie = tie;
+    this.n = n;
+    this.process = process;
+    this.label = label;
+    this.run = run;
+  }
+  cancel(): void {
+    this.run = undefined;
+  }
+}
 
 /** Wall time at which every world begins. */
 export const START_MS = Date.parse('2026-01-01T00:00:00Z');
@@ -130,7 +143,7 @@ export class Kernel {
     const immediate = (work: (...given: unknown[]) => void, ...given: unknown[]) =>
       inside ? this.soon(this.current, 'immediate', () => work(...given)) : hop(work, ...given);
     globalThis.setImmediate = immediate as never;
-    globalThis.clearImmediate = ((it: unknown) => (isAlarm(it) ? it.cancel() : unhop(it as never))) as never;
+    globalThis.clearImmediate = ((it: unknown) => (it instanceof Entry ? it.cancel() : unhop(it as never))) as never;
     try {
       await new Promise<void>((resolve) => {
         let ended = false;
@@ -155,28 +168,33 @@ export class Kernel {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** false: nothing is left to do. */
+  /** Runs the next event; false: nothing is left to do. */
   #step(): boolean {
-    const entry = this.#queue.pop();
+    const entry = this.#next();
     if (entry === undefined) return false;
-    this.nowMs = Math.max(this.nowMs, entry.atMs);
-    const { process: its, run } = entry;
-    if (run === undefined || its.state === 'dead') return true;
-    if (its.state === 'frozen') {
-      its.late.push(entry);
-      return true;
-    }
+    const { process: its, label, run } = entry;
     entry.run = undefined;
     this.events++;
     this.#still();
     this.current = its;
-    this.trace.event(this.nowMs, its.salt, entry.label);
+    this.trace.event(this.nowMs, its.salt, label);
     try {
-      run();
+      run?.();
     } catch (error) {
       this.fail(error);
     }
     return true;
+  }
+  /** Past what was cancelled, or has nobody to run in now: nothing happens then, so it takes no turn of its own. */
+  #next(): Entry | undefined {
+    for (;;) {
+      const entry = this.#queue.pop();
+      if (entry === undefined) return undefined;
+      this.nowMs = Math.max(this.nowMs, entry.atMs);
+      if (entry.run === undefined || entry.process.state === 'dead') continue;
+      if (entry.process.state === 'running') return entry;
+      entry.process.late.push(entry);
+    }
   }
 
   /** Somebody who turns for ever takes a whole processor, or never lets a run end. */
@@ -190,17 +208,11 @@ export class Kernel {
   #push(its: Process, atMs: number, label: string, run: () => void): Alarm {
     // Between processes by chance, within one by order: the same tie for all of a process at one moment.
     const tie = Math.imul(its.salt ^ Math.floor(atMs * 1_000), 0x9e3779b1) >>> 0;
-    const entry: Entry = { atMs, tie, n: this.#count++, process: its, label, run };
+    const entry = new Entry(atMs, tie, this.#count++, its, label, run);
     this.#queue.push(entry);
-    return {
-      cancel() {
-        entry.run = undefined;
-      },
-    };
+    return entry;
   }
 }
-
-const isAlarm = (it: unknown): it is Alarm => typeof it === 'object' && it !== null && 'cancel' in it;
 
 /** A running hash of all that happened, and, where asked for, the lines to read. */
 export class Trace {
@@ -214,7 +226,16 @@ export class Trace {
     this.text(label);
   }
   text(text: string): void {
-    for (let i = 0; i < text.length; i++) this.#mix(text.charCodeAt(i));
+    // As #mix does, in locals: millions of letters pass here.
+    let a = this.#a;
+    let b = this.#b;
+    for (let i = 0; i < text.length; i++) {
+      const n = text.charCodeAt(i);
+      a = Math.imul(a ^ n, 0x01000193);
+      b = Math.imul((b ^ (b >>> 15)) + n, 0x85ebca6b);
+    }
+    this.#a = a;
+    this.#b = b;
   }
   note(line: () => string): void {
     this.lines?.push(line());

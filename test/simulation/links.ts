@@ -55,6 +55,9 @@ export type Order = {
   readonly waiting: Set<() => void>;
 };
 export const order = (): Order => ({ isDeaf: false, isMute: false, requestMs: 0, replyMs: 0, waiting: new Set() });
+/** Of one call: nobody cuts it. */
+const alone = (): Order => ({ isDeaf: false, isMute: false, requestMs: 0, replyMs: 0, waiting: NOBODY });
+const NOBODY = new Set<() => void>();
 /** The connection is gone, and with it every answer: what was sent over it may be executed all the same. */
 export function cut({ waiting }: Order): void {
   for (const giveUp of [...waiting]) giveUp();
@@ -62,10 +65,38 @@ export function cut({ waiting }: Order): void {
 
 const LATE_MS = 4_000;
 
+/** What the points and events of a call are called: put together once for each name, not for each of a hundred thousand calls. */
+type Said = {
+  readonly sent: Point;
+  readonly applied: Point;
+  readonly answered: Point;
+  readonly back: string;
+  readonly late: string;
+  readonly waits: string;
+  readonly held: string;
+};
+const names = new Map<string, Said>();
+function saidOf(name: string): Said {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  const said: Said = {
+    sent: `${name}:sent`,
+    applied: `${name}:applied`,
+    answered: `${name}:answered`,
+    back: `${name} answered`,
+    late: `${name} unanswered`,
+    waits: `${name} waits`,
+    held: `${name} held`,
+  };
+  names.set(name, said);
+  return said;
+}
+
 /** One request and its answer. Nothing of a dead process is sent, and what a frozen one says leaves it when it thaws. */
 export function carry<T>(wire: Wire, call: Call<T>): Promise<T> {
   const { kernel, process, chance, weather } = wire;
-  wire.passes(process, `${call.name}:sent`);
+  const said = saidOf(call.name);
+  wire.passes(process, said.sent);
   if (process.state === 'dead') return new Promise(() => {});
   return new Promise<T>((resolve, reject) => {
     const send = () => {
@@ -77,7 +108,7 @@ export function carry<T>(wire: Wire, call: Call<T>): Promise<T> {
         call.order?.waiting.delete(giveUp);
         how();
         // What the answer brings about begins after this point.
-        wire.passes(process, `${call.name}:answered`);
+        wire.passes(process, said.answered);
       };
       const giveUp = () =>
         settle(() => {
@@ -87,12 +118,12 @@ export function carry<T>(wire: Wire, call: Call<T>): Promise<T> {
             reject(error);
           }
         });
-      const alarm = kernel.after(process, call.timeoutMs, `${call.name} unanswered`, giveUp);
+      const alarm = kernel.after(process, call.timeoutMs, said.late, giveUp);
       call.order?.waiting.add(giveUp);
       const fate = chance.next();
       const sendMs = kernel.nowMs + latency(wire);
       const backMs = latency(wire);
-      const connection = call.order ?? order();
+      const connection = call.order ?? alone();
       connection.isDeaf ||= fate < weather.loseRequest;
       if (connection.isDeaf) return;
       const isBelated = fate < weather.loseRequest + weather.belated;
@@ -101,21 +132,21 @@ export function carry<T>(wire: Wire, call: Call<T>): Promise<T> {
       const back = (how: () => void) => {
         if (connection.isMute) return;
         const atMs = inOrder(connection, 'replyMs', kernel.nowMs + backMs);
-        kernel.after(process, atMs - kernel.nowMs, `${call.name} answered`, () => settle(how));
+        kernel.after(process, atMs - kernel.nowMs, said.back, () => settle(how));
       };
       const arrive = () => {
         const waitMs = call.waitMs?.() ?? 0;
-        if (waitMs > 0) return void kernel.after(kernel.world, waitMs, `${call.name} waits`, arrive);
+        if (waitMs > 0) return void kernel.after(kernel.world, waitMs, said.waits, arrive);
         const applied = (answer: T) => {
           call.done?.(answer);
-          wire.passes(process, `${call.name}:applied`);
+          wire.passes(process, said.applied);
           back(() => resolve(answer));
         };
         executed(kernel, call.work, applied, (error) => back(() => reject(error)));
       };
       kernel.after(kernel.world, arriveMs - kernel.nowMs, call.name, arrive);
     };
-    if (process.state === 'frozen') kernel.soon(process, `${call.name} held`, send);
+    if (process.state === 'frozen') kernel.soon(process, said.held, send);
     else send();
   });
 }

@@ -63,7 +63,18 @@ export function publishedFact(record: Raw): { readonly said: string; readonly ev
   }
   return lastFact;
 }
+const READ_MAX = 512;
+const read = new Map<string, EventFact>();
+/** An event is read when it is committed, and again when it is published, soon after and mostly in the same words: which then say the same. */
 export function eventOf(text: string): EventFact {
+  const known = read.get(text);
+  if (known !== undefined) return known;
+  const fact = eventIn(text);
+  if (read.size >= READ_MAX) read.clear();
+  read.set(text, fact);
+  return fact;
+}
+function eventIn(text: string): EventFact {
   const it = JSON.parse(text) as Json;
   const named = String(it.type);
   const type = named.slice(named.indexOf('.') + 1);
@@ -98,11 +109,11 @@ const OWN = new Set([
 ]);
 export const isOwn = ({ type }: EventFact): boolean => OWN.has(type);
 
-const read = new WeakMap<object, CommandFact | 'none'>();
+const commands = new WeakMap<object, CommandFact | 'none'>();
 /** Undefined: it names no command of any location, so a dead letter is all that can become of it. */
 export function commandFact(raw: Raw): CommandFact | undefined {
-  const known = read.get(raw) ?? commandOf(raw) ?? 'none';
-  read.set(raw, known);
+  const known = commands.get(raw) ?? commandOf(raw) ?? 'none';
+  commands.set(raw, known);
   return known === 'none' ? undefined : known;
 }
 function commandOf({ key, value, headers }: Raw): CommandFact | undefined {

@@ -9,10 +9,7 @@ export type Fold = {
   readonly type: string;
   initial(id: string): unknown;
   evolve(state: unknown, event: { readonly type: string } & Json): unknown;
-  /** A folded state as the actor writes it, where it is folded as something else. */
-  stored?(state: unknown): unknown;
 };
-export const storedBy = ({ stored }: Fold, state: unknown): unknown => (stored === undefined ? state : stored(state));
 type At = { folded: unknown; written: unknown };
 
 export const stateIsFold =
@@ -28,18 +25,17 @@ export const stateIsFold =
         const fold = folds.find(({ type }) => type === address.slice(0, cut));
         if (fold === undefined) return;
         const initial = fold.initial(address.slice(cut + 1));
-        const at = states.get(address) ?? { folded: initial, written: storedBy(fold, initial) };
+        const at = states.get(address) ?? { folded: initial, written: initial };
         states.set(address, at);
         const before = at.folded;
         for (const fact of eventFacts(it.change.events)) if (!isOwn(fact)) at.folded = fold.evolve(at.folded, fact.event);
         const { state } = it.change.header;
         if (state !== undefined) at.written = (JSON.parse(state) as { readonly s: unknown }).s;
         else if (at.folded === before) return;
-        const folded = storedBy(fold, at.folded);
-        if (!same(at.written, folded))
+        if (!same(at.written, at.folded))
           throw new Violation(
             NAME,
-            `${address} after seq ${it.change.seq + it.change.events.length}: the state is ${show(at.written)}, its events make ${show(folded)}`,
+            `${address} after seq ${it.change.seq + it.change.events.length}: the state is ${show(at.written)}, its events make ${show(at.folded)}`,
           );
       },
     };

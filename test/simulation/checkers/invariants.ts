@@ -1,6 +1,6 @@
 /** Every invariant that a world is held to. I15 has no file: it is all of these in a world whose leases lie (see DESIGN.md). */
 import type { MakeChecker } from '../happening.ts';
-import { emptyCash, foldCash, storedCash } from './cash/cash-fold.ts';
+import { emptyCash, foldCash } from './cash/cash-fold.ts';
 import { decisionsAreTrue } from './cash/decisions.ts';
 import { evidenceSettles } from './cash/i07-evidence.ts';
 import { cashIsConserved } from './cash/i12-cash.ts';
@@ -32,7 +32,6 @@ type Evolving = {
   readonly type: string;
   readonly initial: (id: string) => unknown;
   readonly evolve: (state: never, event: never) => unknown;
-  readonly stored?: (state: never) => unknown;
 };
 
 /** Of any actors. */
@@ -63,7 +62,7 @@ export function genericInvariants(actors: readonly Evolving[]): readonly MakeChe
   ];
 }
 
-const cashFold: Evolving = { type: 'cash-location', initial: emptyCash, evolve: foldCash as Evolving['evolve'], stored: storedCash };
+const cashFold: Evolving = { type: 'cash-location', initial: emptyCash, evolve: foldCash as Evolving['evolve'] };
 /** Of cash locations, folded without their own code, beside whatever other actors run there. */
 export const invariants = (others: readonly Evolving[] = []): readonly MakeChecker[] => [
   ...genericInvariants([cashFold, ...others]),

@@ -2,7 +2,6 @@
 
 /** Counts by denomination (minor units). */
 export type Notes = Readonly<Record<string, number>>;
-export type ByCurrency = Readonly<Record<string, Notes>>;
 export type OpenDispense = {
   readonly commandId: string;
   readonly currency: string;
@@ -11,53 +10,42 @@ export type OpenDispense = {
   readonly inDoubt: boolean;
   readonly reversing: boolean;
 };
-export type Cash = {
-  readonly open: boolean;
-  readonly cassettes: ByCurrency;
-  readonly taken: ByCurrency;
-  readonly retracted: ByCurrency;
-  readonly rejected: ByCurrency;
-  readonly supplied: ByCurrency;
-  readonly dispense: OpenDispense | null;
+/**
+ * Where the notes of one denomination (minor units) are; those of an open dispense are in doubt. Rows, and not counts by denomination: V8 makes of
+ * keys such as 100, 1000 and 2500 an array with a hole for each number between them, and looks at every one of them to list the keys.
+ */
+export type Row = {
+  readonly denomination: number;
+  readonly held: number;
+  readonly taken: number;
+  readonly retracted: number;
+  readonly rejected: number;
+  readonly supplied: number;
 };
+export type Rows = Readonly<Record<string, readonly Row[]>>;
+/** As the actor's second version writes it: a row for each denomination, the largest first. */
+export type Cash = { readonly open: boolean; readonly cash: Rows; readonly dispense: OpenDispense | null };
 export type CashEvent = { readonly type: string } & Readonly<Record<string, unknown>>;
 
-const EMPTY: Cash = { open: true, cassettes: {}, taken: {}, retracted: {}, rejected: {}, supplied: {}, dispense: null };
+const EMPTY: Cash = { open: true, cash: {}, dispense: null };
 export const emptyCash = (): Cash => EMPTY;
 
-const moved = (where: ByCurrency, currency: string, notes: Notes, sign: 1 | -1 = 1): ByCurrency => {
-  const entries = Object.entries(notes);
-  if (entries.length === 0) return where;
-  const sum: Record<string, number> = { ...where[currency] };
-  for (const [denomination, count] of entries) sum[denomination] = (sum[denomination] ?? 0) + sign * count;
-  return { ...where, [currency]: sum };
-};
-const less = (notes: Notes, ...gone: readonly Notes[]): Notes =>
-  Object.fromEntries(
-    Object.entries(notes)
-      .map(([denomination, count]) => [denomination, gone.reduce((left, some) => left - (some[denomination] ?? 0), count)] as const)
-      .filter(([, count]) => count !== 0),
-  );
-
-/** As the actor's second version writes it: a row for each denomination, the largest first. */
-export function storedCash({ open, dispense, ...places }: Cash): unknown {
-  const cash: Record<string, Record<string, number>[]> = {};
-  for (const currency of new Set(Object.values(places).flatMap((place) => Object.keys(place)))) {
-    const names = new Set(Object.values(places).flatMap((place) => Object.keys(place[currency] ?? {})));
-    const count = (place: keyof typeof places, name: string) => places[place][currency]?.[name] ?? 0;
-    cash[currency] = [...names]
-      .sort((a, b) => Number(b) - Number(a))
-      .map((name) => ({
-        denomination: Number(name),
-        held: count('cassettes', name),
-        taken: count('taken', name),
-        retracted: count('retracted', name),
-        rejected: count('rejected', name),
-        supplied: count('supplied', name),
-      }));
+/** What `change` makes of the rows of these notes; a denomination that has none begins with nothing. */
+function changed(cash: Rows, currency: string, notes: Notes, change: (row: Row, count: number) => Row): Rows {
+  const names = Object.keys(notes);
+  if (names.length === 0) return cash;
+  let rows = cash[currency] ?? [];
+  for (const name of names) {
+    const denomination = Number(name);
+    if (!rows.some((row) => row.denomination === denomination))
+      rows = [...rows, { denomination, held: 0, taken: 0, retracted: 0, rejected: 0, supplied: 0 }].sort(
+        (a, b) => b.denomination - a.denomination,
+      );
+    rows = rows.map((row) => (row.denomination === denomination ? change(row, notes[name] as number) : row));
   }
-  return { open, cash, dispense };
+  return { ...cash, [currency]: rows };
 }
+const of = (notes: Notes, { denomination }: Row): number => notes[denomination] ?? 0;
 
 const KEPT_MAX = 64;
 const kept = new Map<CashEvent, { readonly before: Cash; readonly after: Cash }>();
@@ -73,58 +61,62 @@ export function foldCash(before: Cash, event: CashEvent): Cash {
   kept.set(event, { before, after });
   return after;
 }
-function folded(cash: Cash, event: CashEvent): Cash {
+function folded(before: Cash, event: CashEvent): Cash {
+  const { open, cash, dispense } = before;
   const { type, currency, notes, commandId } = event as CashEvent & { currency: string; notes: Notes; commandId: string };
   switch (type) {
-    case 'Loaded':
-      return { ...cash, cassettes: moved(cash.cassettes, currency, notes), supplied: moved(cash.supplied, currency, notes) };
-    case 'Counted':
-      return {
-        ...cash,
-        cassettes: { ...cash.cassettes, [currency]: { ...cash.cassettes[currency], ...notes } },
-        supplied: moved(cash.supplied, currency, event.difference as Notes),
-      };
+    case 'Loaded': {
+      const loaded = changed(cash, currency, notes, (row, n) => ({ ...row, held: row.held + n, supplied: row.supplied + n }));
+      return { open, cash: loaded, dispense };
+    }
+    case 'Counted': {
+      const known = { ...cash, [currency]: cash[currency] ?? [] };
+      const counted = changed(known, currency, notes, (row, held) => ({ ...row, held }));
+      const supplied = changed(counted, currency, event.difference as Notes, (row, n) => ({ ...row, supplied: row.supplied + n }));
+      return { open, cash: supplied, dispense };
+    }
     case 'DispenseIntended': {
-      if (cash.dispense !== null) throw new Error(`${commandId} is intended while ${cash.dispense.commandId} is open`);
-      const dispense = { commandId, currency, amount: event.amount as number, notes, inDoubt: false, reversing: false };
-      return { ...cash, cassettes: moved(cash.cassettes, currency, notes, -1), dispense };
+      if (dispense !== null) throw new Error(`${commandId} is intended while ${dispense.commandId} is open`);
+      const intended = { commandId, currency, amount: event.amount as number, notes, inDoubt: false, reversing: false };
+      return { open, cash: changed(cash, currency, notes, (row, n) => ({ ...row, held: row.held - n })), dispense: intended };
     }
     case 'DispenseInDoubt':
-      return { ...cash, dispense: { ...openOne(cash, commandId), inDoubt: true } };
+      return { open, cash, dispense: { ...openOne(before, commandId), inDoubt: true } };
     case 'DispenseFailed': {
-      const ordered = openOne(cash, commandId);
-      return { ...cash, cassettes: moved(cash.cassettes, ordered.currency, ordered.notes), dispense: null };
+      const ordered = openOne(before, commandId);
+      const stayed = changed(cash, ordered.currency, ordered.notes, (row, n) => ({ ...row, held: row.held + n }));
+      return { open, cash: stayed, dispense: null };
     }
     case 'Dispensed':
-      return dispensed(cash, openOne(cash, commandId), event);
+      return { open, cash: dispensed(cash, openOne(before, commandId), event), dispense: null };
     case 'ReversalNoted':
-      return cash.dispense?.commandId === commandId ? { ...cash, dispense: { ...cash.dispense, reversing: true } } : cash;
+      return dispense?.commandId === commandId ? { open, cash, dispense: { ...dispense, reversing: true } } : before;
     case 'Opened':
     case 'Closed':
-      return { ...cash, open: type === 'Opened' };
+      return { open: type === 'Opened', cash, dispense };
     case 'Reversed':
-      return cash;
+      return before;
     default:
       throw new Error(`a cash location has no event ${type}`);
   }
 }
 
-function dispensed(cash: Cash, { currency, notes: ordered }: OpenDispense, event: CashEvent): Cash {
+function dispensed(cash: Rows, { currency, notes: ordered }: OpenDispense, event: CashEvent): Rows {
   const { notes, retracted = {}, rejected = {} } = event as unknown as { notes: Notes; retracted?: Notes; rejected?: Notes };
-  return {
-    ...cash,
-    cassettes: moved(cash.cassettes, currency, less(ordered, notes, retracted, rejected)),
-    taken: moved(cash.taken, currency, notes),
-    retracted: moved(cash.retracted, currency, retracted),
-    rejected: moved(cash.rejected, currency, rejected),
-    dispense: null,
-  };
+  const stayed = (row: Row, n: number) => ({ ...row, held: row.held + n - of(notes, row) - of(retracted, row) - of(rejected, row) });
+  let after = changed(cash, currency, ordered, stayed);
+  after = changed(after, currency, notes, (row, n) => ({ ...row, taken: row.taken + n }));
+  after = changed(after, currency, retracted, (row, n) => ({ ...row, retracted: row.retracted + n }));
+  return changed(after, currency, rejected, (row, n) => ({ ...row, rejected: row.rejected + n }));
 }
 function openOne({ dispense }: Cash, commandId: string): OpenDispense {
   if (dispense?.commandId !== commandId) throw new Error(`${commandId} is settled, open is ${dispense?.commandId ?? 'none'}`);
   return dispense;
 }
 
+/** What the cassettes of a currency hold; undefined: nobody ever brought or counted any. */
+export const heldIn = ({ cash }: Cash, currency: string): readonly Row[] | undefined => cash[currency];
+export const worthOf = (rows: readonly Row[]): number => rows.reduce((sum, { denomination, held }) => sum + denomination * held, 0);
 export function worth(notes: Notes): number {
   let sum = 0;
   for (const denomination of Object.keys(notes)) sum += Number(denomination) * (notes[denomination] as number);
@@ -135,24 +127,15 @@ export function sameNotes(a: Notes, b: Notes): boolean {
   return Object.keys(a).every(agree) && Object.keys(b).every(agree);
 }
 
-/** Which notes of which currency and denomination are not where they must be: supplied = in cassettes + taken + retracted + rejected + in doubt. */
-export function missing(cash: Cash): string | undefined {
-  const { supplied, cassettes, taken, retracted, rejected, dispense } = cash;
-  const inDoubt: ByCurrency = dispense === null ? NONE : { [dispense.currency]: dispense.notes };
-  const wrong = (currency: string, name: string): string | undefined => {
-    const count = (place: ByCurrency) => place[currency]?.[name] ?? 0;
-    const found = count(cassettes) + count(taken) + count(retracted) + count(rejected) + count(inDoubt);
-    if (found !== count(supplied)) return `${count(supplied)} notes of ${currency} ${name} were supplied, ${found} are found`;
-    return count(cassettes) < 0 ? `${count(cassettes)} notes of ${currency} ${name} are in the cassettes` : undefined;
-  };
-  for (const place of [supplied, cassettes, taken, retracted, rejected, inDoubt])
-    for (const currency of Object.keys(place))
-      for (const name of Object.keys(place[currency] as Notes)) {
-        // Looked at already where it was supplied.
-        if (place !== supplied && supplied[currency]?.[name] !== undefined) continue;
-        const said = wrong(currency, name);
-        if (said !== undefined) return said;
-      }
+/** Which notes of which currency and denomination are not where they must be: supplied = held + taken + retracted + rejected + in doubt. */
+export function missing({ cash, dispense }: Cash): string | undefined {
+  for (const currency of Object.keys(cash))
+    for (const row of cash[currency] as readonly Row[]) {
+      const { denomination, held, taken, retracted, rejected, supplied } = row;
+      const inDoubt = dispense?.currency === currency ? of(dispense.notes, row) : 0;
+      const found = held + taken + retracted + rejected + inDoubt;
+      if (found !== supplied) return `${supplied} notes of ${currency} ${denomination} were supplied, ${found} are found`;
+      if (held < 0) return `${held} notes of ${currency} ${denomination} are in the cassettes`;
+    }
   return undefined;
 }
-const NONE: ByCurrency = {};

@@ -134,9 +134,11 @@ describe.each(scenes)('the checker of %s for cash', (name, make, sound, broken) 
 });
 
 test('the fewest notes are counted, not grabbed', () => {
-  expect(fewestNotes(6_000, { 5000: 1, 2000: 3 })).toBe(3);
-  expect(fewestNotes(3_000, { 2500: 2, 1000: 3, 100: 9 })).toBe(3);
-  expect(fewestNotes(7_000, { 5000: 1, 2000: 3 })).toBe(2);
-  expect(fewestNotes(3_000, { 5000: 1, 2000: 3 })).toBe(Number.POSITIVE_INFINITY);
-  expect(fewestNotes(1_000_001, { 1: 2_000_000 })).toBeUndefined();
+  const usd = stock([5_000, 1], [2_000, 3]);
+  expect(fewestNotes(6_000, usd)).toBe(3);
+  expect(fewestNotes(3_000, stock([2_500, 2], [1_000, 3], [100, 9]))).toBe(3);
+  expect(fewestNotes(7_000, usd)).toBe(2);
+  expect(fewestNotes(3_000, usd)).toBe(Number.POSITIVE_INFINITY);
+  expect(fewestNotes(1_000_001, stock([1, 2_000_000]))).toBeUndefined();
 });
+const stock = (...held: readonly (readonly [number, number])[]) => held.map(([denomination, count]) => ({ denomination, held: count }));

@@ -1,7 +1,7 @@
 /** What a cash location answered is what its cash at that seq allows: refusals are true, replies add up, the note mix is the smallest. */
 import { type MakeChecker, Violation } from '../../happening.ts';
 import { type CommandFact, commandFact, type EventFact, eventFacts, isOwn, type Json, show } from '../facts.ts';
-import { type Cash, type CashEvent, emptyCash, foldCash, type Notes, sameNotes, worth } from './cash-fold.ts';
+import { type Cash, type CashEvent, emptyCash, foldCash, heldIn, type Notes, type Row, sameNotes, worthOf } from './cash-fold.ts';
 import { fewestNotes } from './note-mix.ts';
 
 const NAME = 'decisions';
@@ -47,7 +47,7 @@ function mixWrong({ cash, reversed }: Place, { data, commandId }: EventFact): st
   const { amount, currency, notes } = data as unknown as { amount: number; currency: string; notes: Notes };
   if (!cash.open) return 'it is out of service';
   if (reversed.has(commandId)) return 'it was reversed before it arrived';
-  const fewest = fewestNotes(amount, cash.cassettes[currency] ?? {});
+  const fewest = fewestNotes(amount, heldIn(cash, currency) ?? []);
   const chosen = Object.values(notes).reduce((sum, count) => sum + count, 0);
   return fewest === undefined || fewest === chosen ? undefined : `${show(notes)} are ${chosen} notes, ${fewest} would do`;
 }
@@ -79,11 +79,11 @@ function judge(outcome: Outcome | undefined, asked: readonly Asked[], before: Ca
 }
 
 type Refused = { input: Json; asked: readonly Asked[]; cash: Cash; place: Place; fact: EventFact };
-const inCassettes = ({ cash, input }: Refused): Notes => cash.cassettes[String(input.currency)] ?? {};
+const inCassettes = ({ cash, input }: Refused): readonly Row[] => heldIn(cash, String(input.currency)) ?? [];
 const refusals: Readonly<Record<string, (it: Refused) => boolean>> = {
-  INSUFFICIENT_CASH: (it) => worth(inCassettes(it)) < Number(it.input.amount),
+  INSUFFICIENT_CASH: (it) => worthOf(inCassettes(it)) < Number(it.input.amount),
   NOT_DISPENSABLE: (it) => [undefined, Number.POSITIVE_INFINITY].includes(fewestNotes(Number(it.input.amount), inCassettes(it))),
-  CURRENCY_MISMATCH: ({ cash, input }) => cash.cassettes[String(input.currency)] === undefined,
+  CURRENCY_MISMATCH: ({ cash, input }) => heldIn(cash, String(input.currency)) === undefined,
   OUT_OF_SERVICE: ({ cash }) => !cash.open,
   IN_DOUBT_OPEN: ({ cash }) => cash.dispense !== null,
   ALREADY_REVERSED: ({ input, place }) => place.reversed.has(String(input.commandId)),
@@ -98,11 +98,11 @@ const refusals: Readonly<Record<string, (it: Refused) => boolean>> = {
 
 type Replied = { reply: Json; input: Json; place: Place; fact: EventFact; before: Cash };
 const replies: Readonly<Record<string, (it: Replied) => boolean>> = {
-  Loaded: ({ reply, input, place }) => reply.cash === worth(place.cash.cassettes[String(input.currency)] ?? {}),
+  Loaded: ({ reply, input, place }) => reply.cash === worthOf(heldIn(place.cash, String(input.currency)) ?? []),
   Counted: ({ reply, input, fact, before }) => {
-    const booked = before.cassettes[String(input.currency)] ?? {};
-    const counted = fact.data.notes as Notes;
-    const off = Object.fromEntries(Object.keys(counted).map((name) => [name, (counted[name] ?? 0) - (booked[name] ?? 0)]));
+    const booked = new Map(heldIn(before, String(input.currency))?.map(({ denomination, held }) => [denomination, held]));
+    const counted = Object.entries(fact.data.notes as Notes).sort(([a], [b]) => Number(b) - Number(a));
+    const off = Object.fromEntries(counted.map(([name, count]) => [name, count - (booked.get(Number(name)) ?? 0)]));
     return sameNotes(off, fact.data.difference as Notes) && sameNotes(off, reply.difference as Notes);
   },
   Dispensed: ({ reply, fact }) => tells(reply, fact),

@@ -1,12 +1,12 @@
 /** How few notes make an amount exactly: counted through all sums, slower and simpler than what it checks. */
-import type { Notes } from './cash-fold.ts';
+import type { Row } from './cash-fold.ts';
 
 const SUMS_MAX = 20_000;
 
 /** The least number of notes that make `amount`; Infinity: none do; undefined: too many sums to look at. */
-export function fewestNotes(amount: number, cassettes: Notes): number | undefined {
-  const stock = Object.entries(cassettes)
-    .map(([denomination, count]) => ({ value: Number(denomination), count }))
+export function fewestNotes(amount: number, cassettes: readonly Pick<Row, 'denomination' | 'held'>[]): number | undefined {
+  const stock = cassettes
+    .map(({ denomination, held }) => ({ value: denomination, count: held }))
     .filter(({ value, count }) => count > 0 && value <= amount);
   const unit = stock.reduce((divisor, { value }) => gcd(value, divisor), 0);
   if (unit === 0 || amount % unit !== 0) return Number.POSITIVE_INFINITY;
