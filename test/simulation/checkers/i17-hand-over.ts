@@ -42,6 +42,11 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie })
       const disturbs = it.kind === 'fault' && !HARMLESS.has(it.name);
       if (disturbs) quietFromMs = Math.max(quietFromMs, now() + lastsMs(it.detail, limits.sessionMs));
       if (disturbs || ['killed', 'frozen', 'thawed', 'draining', 'store-restarted'].includes(it.kind)) due.clear();
+      // A wire may lose a call without a fault that is told: it is given up first, and a lease whose release was lost lasts to its end.
+      if (it.kind === 'unanswered') {
+        quietFromMs = Math.max(quietFromMs, now() + (it.wire === 'leases' ? limits.leaseTtlMs : SETTLES_MS));
+        due.clear();
+      }
       // Whoever has no room for more locations takes them one after the other, each after a rest of a second.
       if (it.kind === 'sized' && it.residents >= limits.residentMax) due.clear();
       if (it.kind !== 'drained') return;
