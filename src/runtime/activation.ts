@@ -74,7 +74,7 @@ export class Activation {
     this.wake();
   }
 
-  /** Held, it commits nothing, so nothing tells it that its claim was overtaken: it asks the store, and claims again as one that is fenced. */
+  /** Held or in doubt, it may commit nothing for long, so nothing tells it that its claim was overtaken: it asks the store, and claims again as one that is fenced. */
   look(): void {
     this.live.lookedMs = this.#site.clock.monotonic();
     this.live.control.push({ kind: 'look' });

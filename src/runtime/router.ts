@@ -15,7 +15,7 @@ import { timersIn } from './timers.ts';
 const WALK_RETRY_MS = 500;
 /** Locations looked at together on a walk. */
 const WALK_LOT = 64;
-/** Held locations whose claims are looked at together. */
+/** Locations whose claims are looked at together. */
 const LOOK_LOT = 64;
 
 export class Router {
@@ -154,11 +154,14 @@ export class Router {
       if (idle(activation.live, nowMs, this.#site.limits.idleMs)) activation.leave('idle');
   }
 
-  /** Lets held locations ask whether their claims still stand: a few, those that have not for longest. */
+  /** Lets locations that are held or in doubt ask whether their claims still stand: a few, those that have not for longest. */
   look(): void {
-    const isHeld = ({ live }: Activation) =>
-      live.phase === 'active' && live.control.length === 0 && live.ground !== undefined && held(live.ground) !== undefined;
-    const all = [...this.#activations.values()].filter(isHeld).sort((a, b) => a.live.lookedMs - b.live.lookedMs);
+    const isStill = ({ live: { phase, control, ground } }: Activation) =>
+      phase === 'active' &&
+      control.length === 0 &&
+      ground !== undefined &&
+      (held(ground) !== undefined || ground.intent?.doubtSinceMs !== undefined);
+    const all = [...this.#activations.values()].filter(isStill).sort((a, b) => a.live.lookedMs - b.live.lookedMs);
     for (const activation of all.slice(0, LOOK_LOT)) activation.look();
   }
 

@@ -281,6 +281,28 @@ describe('an operator', () => {
     },
   );
 
+  it('settles by the store what is in doubt, and whoever asks about it under an overtaken claim learns of it', async () => {
+    const it = setup({ partitions: 2 });
+    const a = await it.replica('a');
+    const b = await it.replica('b');
+    await it.until(() => expect(a.replica.partitions.heldPartitions).toHaveLength(1));
+    const id = heldBy(a);
+    await it.outcome(id, it.send(id, 'add', { amount: 9 }));
+    it.device.before = (kind) => (kind === 'probe' ? never : Promise.resolve());
+    it.device.after = () => never;
+    const commandId = it.send(id, 'pay', { amount: 4 });
+    await it.until(() => expect(a.live(id)?.ground?.intent?.doubtSinceMs).toBeDefined());
+    await it.view.claim(`till/${id}`, 'a/0', (await it.view.generation()) ?? '');
+    const { front } = await frontOf(it, b.replica);
+    const evidence = { status: 'confirmed', result: { amount: 4 } };
+    const settle = { verb: 'settle', key: 'k', because: 'a test', commandId, evidence } as const;
+    expect((await it.clock.run(front.act(`till/${id}`, settle, false))).kind).toBe('acted');
+    await it.until(() => expect([a.counts.fenced, a.counts.inDoubt, a.live(id)?.ground?.seq]).toEqual([1, 0, 5]));
+    const asked = it.device.calls.length;
+    await it.clock.advance(60_000);
+    expect(it.device.calls).toHaveLength(asked);
+  });
+
   it('is told to repeat what the store did not take', async () => {
     const it = it_;
     const node = await it.replica('a');

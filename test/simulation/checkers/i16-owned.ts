@@ -43,6 +43,8 @@ export const workIsOwned: MakeChecker = (outside) => {
         full.clear();
         dueMs = now() + bound(limits);
       }
+      // What a dead one once sent took effect late: that was the last of the faults, and the living one claims again when it learns of it.
+      if (it.kind === 'claimed' && gone.has(it.who)) dueMs = Math.max(dueMs, now() + bound(limits));
       if (waiting === undefined || now() < dueMs) return;
       if (full.size === 0) look(waiting);
       waiting = undefined;
