@@ -70,7 +70,8 @@ export function leaseLink(wire: Wire, twin: LeaseStore, { who, say }: Voice): Le
       isReleased = verb === 'release';
     };
     const unanswered = () => {
-      if (!isReleased) say({ kind: 'unanswered', who, wire: 'leases', call: verb });
+      const tookMs = wire.kernel.nowMs - sentMs;
+      if (!isReleased) for (const { address } of leases) say({ kind: 'unanswered', who, wire: 'leases', call: verb, address, tookMs });
       return none;
     };
     return carry(wire, { name: verb, work, timeoutMs, done, unanswered }).then((answer) => {

@@ -96,7 +96,14 @@ const leased = {
 const begun = committed({ header: { intent: intent() } });
 const begunAt = (sentMs: number, more: object = {}) => committed({ sentMs, header: { intent: intent(more) } });
 const unanswered = (sentMs: number): Happening => ({ ...leased, holder: 'a/1/2', answer: 'held', sentMs });
-const lost = (wire: 'store' | 'leases', call: string): Happening => ({ kind: 'unanswered', who: 'a/1', wire, call });
+const lost = (call: 'claim' | 'release'): Happening => ({
+  kind: 'unanswered',
+  who: 'a/1',
+  wire: call === 'claim' ? 'store' : 'leases',
+  call,
+  address: ATM,
+  tookMs: 1_000,
+});
 const who = (kind: 'killed' | 'drained' | 'draining', its: string): Happening => ({ kind, who: its });
 
 /** Each with what is sound, and with what is not. */
@@ -339,12 +346,12 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
         claimed(1),
         who('drained', 'a/1'),
         sent({ id: 'c' }),
-        lost('store', 'claim'),
-        later(2_500, claimed(2, 'b/1')),
+        later(1_000, lost('claim')),
+        later(2_000, claimed(2, 'b/1')),
       ],
       'after a release that was lost': [
         claimed(1),
-        lost('leases', 'release'),
+        lost('release'),
         who('drained', 'a/1'),
         sent({ id: 'c' }),
         later(9_000, claimed(2, 'b/1')),
@@ -361,12 +368,28 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
     },
     {
       'waited for': [claimed(1), who('drained', 'a/1'), sent({ id: 'c' }), later(2_500, claimed(2, 'b/1'))],
-      'waited for, long after a lost call': [
-        lost('store', 'claim'),
+      'waited for, after a lost call': [
         claimed(1),
-        later(5_000, who('drained', 'a/1')),
+        who('drained', 'a/1'),
+        lost('claim'),
+        wait(500),
         sent({ id: 'c' }),
         later(2_500, claimed(2, 'b/1')),
+      ],
+      'waited for longer than lost calls take': [
+        claimed(1),
+        who('drained', 'a/1'),
+        sent({ id: 'c' }),
+        later(1_000, lost('claim')),
+        lost('claim'),
+        later(3_000, claimed(2, 'b/1')),
+      ],
+      'waited for, long after a release that was lost': [
+        lost('release'),
+        claimed(1),
+        later(11_000, who('drained', 'a/1')),
+        sent({ id: 'c' }),
+        later(9_000, claimed(2, 'b/1')),
       ],
     },
   ],
