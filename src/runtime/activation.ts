@@ -74,6 +74,13 @@ export class Activation {
     this.wake();
   }
 
+  /** Held or in doubt, it may commit nothing for long, so nothing tells it that its claim was overtaken: it asks the store, and claims again as one that is fenced. */
+  look(): void {
+    this.live.lookedMs = this.#site.clock.monotonic();
+    this.live.control.push({ kind: 'look' });
+    this.wake();
+  }
+
   #hasWork(): boolean {
     const { live } = this;
     if (live.phase === 'stopped') return false;
@@ -176,7 +183,15 @@ export class Activation {
       const heard = hear(this.#site, live, control.by, control.intent, control.report, control.tookMs);
       return heard instanceof Promise ? heard.then((it) => this.#follow(it)) : this.#follow(heard);
     }
+    if (control.kind === 'look') return this.#look();
     if (live.ground?.intent?.commandId === control.intent.commandId) probe(this.#site, live, live.ground.intent);
+  }
+  async #look(): Promise<void> {
+    const { live } = this;
+    const located = await this.#site.store.read(live.address).catch(() => undefined);
+    if (located === undefined || located.epoch === live.claim?.epoch) return;
+    this.#site.meters.fenced();
+    await this.#reclaim(`fenced by epoch ${located.epoch}`);
   }
   #follow(next: Heard): Promise<void> | void {
     if (next.kind === 'settles') return this.#serve(next);

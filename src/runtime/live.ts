@@ -27,6 +27,8 @@ export type Control =
       readonly tookMs: number;
     }
   | { readonly kind: 'probe'; readonly intent: Intent }
+  /** Does its claim still stand? */
+  | { readonly kind: 'look' }
   | { readonly kind: 'act'; readonly action: Action; readonly acted: (acted: Acted) => void };
 
 export class Live {
@@ -74,6 +76,8 @@ export class Live {
   /** It remembers as many ids as it may: nothing is decided until some of them are old enough to be forgotten. */
   full = false;
   usedMs: number;
+  /** When the store was last asked whether its claim still stands, monotonic ms. */
+  lookedMs = 0;
   /** When it last committed anything, monotonic ms: a location that moves is not stuck. */
   movedMs: number;
   /** Set when it was told to go: why. */

@@ -71,6 +71,7 @@ const SWEEP_MS = 100;
 const PASSIVATE_MS = 1_000;
 const HANDOVER_MS = 500;
 const LOG_WATCH_MS = 5_000;
+const LOOK_MS = 5_000;
 /** What a claim without the lease waits beside TTL and the longest effect. */
 const LEASE_PATIENCE_MS = 5_000;
 
@@ -156,6 +157,7 @@ export class Replica {
     this.#timers = [
       every(clock, SWEEP_MS, () => this.#sweep(), failed),
       every(clock, LOG_WATCH_MS, () => this.logWatch.look(), failed),
+      every(clock, LOOK_MS, () => this.router.look(), failed),
       every(clock, PASSIVATE_MS, () => this.router.passivate(), failed),
       every(
         clock,

@@ -4,7 +4,7 @@ import { why } from '../errors.ts';
 import type { Address, Place } from '../message/address.ts';
 import { parseAddress } from '../message/address.ts';
 import { Activation, type Actors, actors } from './activation.ts';
-import { rests } from './ground.ts';
+import { held, rests } from './ground.ts';
 import { offer, relieve } from './inbox.ts';
 import { Live } from './live.ts';
 import type { Waiting } from './mailbox.ts';
@@ -15,6 +15,8 @@ import { timersIn } from './timers.ts';
 const WALK_RETRY_MS = 500;
 /** Locations looked at together on a walk. */
 const WALK_LOT = 64;
+/** Locations whose claims are looked at together. */
+const LOOK_LOT = 64;
 
 export class Router {
   readonly #site: Site;
@@ -150,6 +152,17 @@ export class Router {
     const nowMs = this.#site.clock.monotonic();
     for (const activation of this.#activations.values())
       if (idle(activation.live, nowMs, this.#site.limits.idleMs)) activation.leave('idle');
+  }
+
+  /** Lets locations that are held or in doubt ask whether their claims still stand: a few, those that have not for longest. */
+  look(): void {
+    const isStill = ({ live: { phase, control, ground } }: Activation) =>
+      phase === 'active' &&
+      control.length === 0 &&
+      ground !== undefined &&
+      (held(ground) !== undefined || ground.intent?.doubtSinceMs !== undefined);
+    const all = [...this.#activations.values()].filter(isStill).sort((a, b) => a.live.lookedMs - b.live.lookedMs);
+    for (const activation of all.slice(0, LOOK_LOT)) activation.look();
   }
 
   #makeRoom(): boolean {

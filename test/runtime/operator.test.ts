@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Acted } from '../../src/desk.ts';
+import type { Acted, Action } from '../../src/desk.ts';
 import { inspectLocations } from '../../src/runtime/inspection.ts';
 import { held, setup } from './bundle.ts';
-import { EVENTS } from './fleet.ts';
+import { EVENTS, type Node } from './fleet.ts';
 import { frontOf } from './front.ts';
 import { mood } from './till.ts';
 
@@ -14,6 +14,9 @@ beforeEach(() => {
 });
 const status = async (it: Bundle, commandId: string) => (await it.entry('T1', commandId))?.status;
 const header = async (it: Bundle) => (await it.view.read('till/T1'))?.header;
+/** The id of a till in one of its partitions. */
+const heldBy = ({ replica }: Node): string =>
+  ['T1', 'T2', 'T3', 'T4', 'T5', 'T6'].find((one) => replica.partitions.held(replica.site.partitionOf(`till/${one}`))) ?? '';
 const text = (acted: Acted) => (acted.kind === 'acted' ? JSON.parse(acted.text) : acted);
 
 /** A till with cash, held by a command that threw in all of its attempts. */
@@ -239,8 +242,7 @@ describe('an operator', () => {
     const a = await it.replica('a');
     const b = await it.replica('b');
     await it.until(() => expect(a.replica.partitions.heldPartitions).toHaveLength(1));
-    const id =
-      ['T1', 'T2', 'T3', 'T4', 'T5', 'T6'].find((one) => a.replica.partitions.held(a.replica.site.partitionOf(`till/${one}`))) ?? '';
+    const id = heldBy(a);
     it.log.setWriters('down');
     await it.outcome(id, it.send(id, 'add', { amount: 1 }));
     a.kill();
@@ -252,6 +254,53 @@ describe('an operator', () => {
     const published = () => it.log.records(EVENTS).map(({ value }) => JSON.parse(Buffer.from(value ?? []).toString()).locusseq);
     await it.until(() => expect(published()).toContain(2));
     expect(published().slice(0, 2)).toEqual([1, 2]);
+  });
+
+  it.each(['paused', 'parked'])(
+    'frees a %s location by the store, and whoever holds it with an overtaken claim learns of it',
+    async (why) => {
+      const it = setup({ partitions: 2 });
+      const a = await it.replica('a');
+      const b = await it.replica('b');
+      await it.until(() => expect(a.replica.partitions.heldPartitions).toHaveLength(1));
+      const id = heldBy(a);
+      if (why === 'paused') await a.act(id, { verb: 'pause' });
+      const parked = why === 'parked' ? it.send(id, 'overdraw', {}) : undefined;
+      await it.until(() => expect(a.live(id)?.ground?.[why === 'paused' ? 'paused' : 'frozen']).toBeDefined());
+      const waits = it.send(id, 'add', { amount: 1 });
+      await it.until(async () => expect((await it.entry(id, waits))?.status).toBe('inboxed'));
+      // A claim of a life that is gone, executed late: nobody who is alive is named by the store.
+      await it.view.claim(`till/${id}`, 'a/0', (await it.view.generation()) ?? '');
+      const { front } = await frontOf(it, b.replica);
+      const act = (action: Pick<Action, 'verb' | 'commandId'>) =>
+        it.clock.run(front.act(`till/${id}`, { key: action.verb, because: 'a test', ...action }, false));
+      if (parked !== undefined) await act({ verb: 'drop', commandId: parked });
+      expect((await act({ verb: why === 'paused' ? 'resume' : 'unfreeze' })).kind).toBe('acted');
+      expect(await it.outcome(id, waits)).toMatchObject({ status: 'done', reply: { cash: 1 } });
+      expect([a.counts.fenced, b.live(id)]).toEqual([1, undefined]);
+    },
+  );
+
+  it('settles by the store what is in doubt, and whoever asks about it under an overtaken claim learns of it', async () => {
+    const it = setup({ partitions: 2 });
+    const a = await it.replica('a');
+    const b = await it.replica('b');
+    await it.until(() => expect(a.replica.partitions.heldPartitions).toHaveLength(1));
+    const id = heldBy(a);
+    await it.outcome(id, it.send(id, 'add', { amount: 9 }));
+    it.device.before = (kind) => (kind === 'probe' ? never : Promise.resolve());
+    it.device.after = () => never;
+    const commandId = it.send(id, 'pay', { amount: 4 });
+    await it.until(() => expect(a.live(id)?.ground?.intent?.doubtSinceMs).toBeDefined());
+    await it.view.claim(`till/${id}`, 'a/0', (await it.view.generation()) ?? '');
+    const { front } = await frontOf(it, b.replica);
+    const evidence = { status: 'confirmed', result: { amount: 4 } };
+    const settle = { verb: 'settle', key: 'k', because: 'a test', commandId, evidence } as const;
+    expect((await it.clock.run(front.act(`till/${id}`, settle, false))).kind).toBe('acted');
+    await it.until(() => expect([a.counts.fenced, a.counts.inDoubt, a.live(id)?.ground?.seq]).toEqual([1, 0, 5]));
+    const asked = it.device.calls.length;
+    await it.clock.advance(60_000);
+    expect(it.device.calls).toHaveLength(asked);
   });
 
   it('is told to repeat what the store did not take', async () => {

@@ -25,6 +25,8 @@ function rest(it: Happening): string {
       return claimOf(it.claim);
     case 'applied':
       return `${it.key.topic}/${it.key.partition} ${it.offset}${it.accepted ? ' accepted' : ''}`;
+    case 'unanswered':
+      return `${it.wire} ${it.call}`;
     case 'store-restarted':
       return it.life;
     case 'produced':

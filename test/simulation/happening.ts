@@ -19,6 +19,16 @@ export type Happening =
   | { readonly kind: 'trimmed'; readonly who: Who; readonly claim: Claim; readonly what: object }
   | { readonly kind: 'applied'; readonly who: Who; readonly key: PartitionKey; readonly offset: number; readonly accepted: boolean }
   | { readonly kind: 'store-restarted'; readonly life: string }
+  /** A call to the state store or to honest lock nodes was given up. A release that was executed all the same is not said. */
+  | {
+      readonly kind: 'unanswered';
+      readonly who: Who;
+      readonly wire: 'store' | 'leases';
+      readonly call: string;
+      /** Whose lease it was about. */
+      readonly address?: Address;
+      readonly tookMs: number;
+    }
   // The log: any topic.
   | { readonly kind: 'produced'; readonly who: Who | 'client'; readonly record: LogRecord }
   | { readonly kind: 'offset-committed'; readonly who: Who; readonly at: TopicPartition; readonly offset: number }

@@ -65,7 +65,16 @@ export function leaseLink(wire: Wire, twin: LeaseStore, { who, say }: Voice): Le
   const timeout = (ttlMs: number) => Math.min(200, ttlMs / 4);
   const ask = <T>(verb: 'acquire' | 'renew' | 'release', leases: readonly Lease[], timeoutMs: number, work: () => Promise<T>, none: T) => {
     const sentMs = wire.kernel.nowMs;
-    return carry(wire, { name: verb, work, timeoutMs, unanswered: () => none }).then((answer) => {
+    let isReleased = false;
+    const done = () => {
+      isReleased = verb === 'release';
+    };
+    const unanswered = () => {
+      const tookMs = wire.kernel.nowMs - sentMs;
+      if (!isReleased) for (const { address } of leases) say({ kind: 'unanswered', who, wire: 'leases', call: verb, address, tookMs });
+      return none;
+    };
+    return carry(wire, { name: verb, work, timeoutMs, done, unanswered }).then((answer) => {
       leases.forEach(({ address, holder }, n) => {
         const its = Array.isArray(answer) ? answer[n] : (answer ?? 'released');
         say({ kind: 'leased', who, address, holder, verb, answer: String(its), sentMs });

@@ -70,6 +70,7 @@ export function storeLink(wire: Wire, twin: StateStore, stage: Pick<Stage, 'disk
         if (it !== undefined) say(it);
       },
       unanswered() {
+        say({ kind: 'unanswered', who, wire: 'store', call: name, tookMs: kernel.nowMs - sentMs });
         lost(to);
         if (looks.has(name)) throw new LocusError('STORE_DOWN', `the state store did not answer: ${WHY}`);
         return unanswered;

@@ -96,6 +96,14 @@ const leased = {
 const begun = committed({ header: { intent: intent() } });
 const begunAt = (sentMs: number, more: object = {}) => committed({ sentMs, header: { intent: intent(more) } });
 const unanswered = (sentMs: number): Happening => ({ ...leased, holder: 'a/1/2', answer: 'held', sentMs });
+const lost = (call: 'claim' | 'release'): Happening => ({
+  kind: 'unanswered',
+  who: 'a/1',
+  wire: call === 'claim' ? 'store' : 'leases',
+  call,
+  address: ATM,
+  tookMs: 1_000,
+});
 const who = (kind: 'killed' | 'drained' | 'draining', its: string): Happening => ({ kind, who: its });
 
 /** Each with what is sound, and with what is not. */
@@ -300,11 +308,29 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
       'an owner': [sent({ id: 'c' }), { kind: 'calm' }, claimed(1), later(22_000, read(1))],
       'no work': [sent({ id: 'c' }), committed(entry('c')), { kind: 'calm' }, later(22_000, read(1))],
       'a fleet without room': [sent({ id: 'c' }), { kind: 'calm' }, size(3, 0, 0), later(22_000, read(1))],
+      'overtaken by the dead, and had back': [
+        claimed(1),
+        who('killed', 'b/1'),
+        sent({ id: 'c' }),
+        { kind: 'calm' },
+        later(5_000, claimed(2, 'b/1')),
+        later(17_000, claimed(3)),
+        later(5_000, read(1)),
+      ],
+      'what becomes a dead letter': [sent({ id: 'c' }), { kind: 'calm' }, letter(0), later(22_000, read(1))],
       'behind a full inbox': [sent({ id: 'c' }), appended, appended, { kind: 'calm' }, later(22_000, read(1))],
     },
     {
       'no owner': [sent({ id: 'c' }), { kind: 'calm' }, later(22_000, read(1))],
       'no owner, after a time without room': [sent({ id: 'c' }), size(3, 0, 0), { kind: 'calm' }, later(22_000, read(1))],
+      'overtaken by the dead, and never had back': [
+        claimed(1),
+        who('killed', 'b/1'),
+        sent({ id: 'c' }),
+        { kind: 'calm' },
+        later(5_000, claimed(2, 'b/1')),
+        later(22_000, read(1)),
+      ],
       'an owner who is dead': [claimed(1), who('killed', 'a/1'), sent({ id: 'c' }), { kind: 'calm' }, later(22_000, read(1))],
     },
   ],
@@ -316,6 +342,20 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
       'nothing to take over': [claimed(1), who('drained', 'a/1'), wait(60_000), sent({ id: 'c' }), claimed(2, 'b/1')],
       'without room': [claimed(1), who('drained', 'a/1'), sent({ id: 'c' }), size(3, 0, 0), later(2_500, claimed(2, 'b/1'))],
       'disturbed by a fault': [claimed(1), who('drained', 'a/1'), sent({ id: 'c' }), who('killed', 'b/1'), later(9_000, claimed(2, 'b/2'))],
+      'after a lost call to the store': [
+        claimed(1),
+        who('drained', 'a/1'),
+        sent({ id: 'c' }),
+        later(1_000, lost('claim')),
+        later(2_000, claimed(2, 'b/1')),
+      ],
+      'after a release that was lost': [
+        claimed(1),
+        lost('release'),
+        who('drained', 'a/1'),
+        sent({ id: 'c' }),
+        later(9_000, claimed(2, 'b/1')),
+      ],
       'a dead letter before its work': [
         claimed(1),
         who('drained', 'a/1'),
@@ -326,7 +366,32 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
         claimed(2, 'b/1'),
       ],
     },
-    { 'waited for': [claimed(1), who('drained', 'a/1'), sent({ id: 'c' }), later(2_500, claimed(2, 'b/1'))] },
+    {
+      'waited for': [claimed(1), who('drained', 'a/1'), sent({ id: 'c' }), later(2_500, claimed(2, 'b/1'))],
+      'waited for, after a lost call': [
+        claimed(1),
+        who('drained', 'a/1'),
+        lost('claim'),
+        wait(500),
+        sent({ id: 'c' }),
+        later(2_500, claimed(2, 'b/1')),
+      ],
+      'waited for longer than lost calls take': [
+        claimed(1),
+        who('drained', 'a/1'),
+        sent({ id: 'c' }),
+        later(1_000, lost('claim')),
+        lost('claim'),
+        later(3_000, claimed(2, 'b/1')),
+      ],
+      'waited for, long after a release that was lost': [
+        lost('release'),
+        claimed(1),
+        later(11_000, who('drained', 'a/1')),
+        sent({ id: 'c' }),
+        later(9_000, claimed(2, 'b/1')),
+      ],
+    },
   ],
   [
     'I18',
@@ -389,6 +454,7 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
       'begun in time': [leased, begunAt(5_000)],
       'begun in time, though it arrived late': [leased, later(30_000, begunAt(5_000))],
       'begun without one, after the wait for its end': [leased, begunAt(44_000)],
+      'begun without one, which is asked for since': [leased, unanswered(44_000), begunAt(60_000)],
       'begun without one, after the wait for any': [unanswered(0), unanswered(20_000), begunAt(36_000)],
       'doubt, which moves nothing': [leased, begunAt(20_000, { doubtSinceMs: 1 })],
       'begun before it was let go, though it arrived late': [

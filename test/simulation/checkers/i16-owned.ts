@@ -1,4 +1,5 @@
 /** I16: without faults every location with work is owned within TTL + session + 1 s. Looked at once, so long after the calm began, when all newcomers have joined. */
+import type { LogRecord } from '../../../src/ports.ts';
 import { type MakeChecker, type Outside, Violation, type Who, type WorldLimits } from '../happening.ts';
 import { Coverage } from './coverage.ts';
 import { commandFact, isFinal } from './facts.ts';
@@ -14,19 +15,20 @@ export const workIsOwned: MakeChecker = (outside) => {
   const full = new Set<Who>();
   let dueMs = Number.POSITIVE_INFINITY;
   /** What waits since before the calm; undefined: it was looked at already. */
-  let waiting: ReadonlyMap<string, number> | undefined;
-  const look = () => {
+  let waiting: readonly Waiting[] | undefined;
+  const look = (all: readonly Waiting[]) => {
+    // What has become a dead letter since, or was produced again where its key belongs, was no work of its location.
+    const left = all.filter(({ record }) => !coverage.isDead(record) && !coverage.wasProducedAgain(record));
     // Behind a location whose inbox is full its whole partition waits: the one exception.
-    const paused = new Set([...(waiting ?? [])].filter(([address]) => isFull(outside, address)).map(([, partition]) => partition));
-    for (const [address, partition] of waiting ?? []) {
+    const paused = new Set(left.filter(({ address }) => isFull(outside, address)).map(({ record }) => record.partition));
+    for (const { address, record } of left) {
       const owner = owners.get(address);
-      if ((owner !== undefined && !gone.has(owner)) || paused.has(partition)) continue;
+      if ((owner !== undefined && !gone.has(owner)) || paused.has(record.partition)) continue;
       throw new Violation(
         NAME,
         `${address} has work and ${owner === undefined ? 'no owner' : `the owner ${owner}, who is gone,`} ${bound(limits)} ms after faults ended`,
       );
     }
-    waiting = undefined;
   };
   return {
     name: NAME,
@@ -41,8 +43,10 @@ export const workIsOwned: MakeChecker = (outside) => {
         full.clear();
         dueMs = now() + bound(limits);
       }
+      // What a dead one once sent took effect late: that was the last of the faults, and the living one claims again when it learns of it.
+      if (it.kind === 'claimed' && gone.has(it.who)) dueMs = Math.max(dueMs, now() + bound(limits));
       if (waiting === undefined || now() < dueMs) return;
-      if (full.size === 0) look();
+      if (full.size === 0) look(waiting);
       waiting = undefined;
     },
   };
@@ -55,15 +59,16 @@ function isFull({ disk, limits }: Outside, address: string): boolean {
   return inbox !== undefined && Math.max(inbox.customer.size, inbox.bulk.size) >= limits.inboxMax;
 }
 
-/** Locations with commands that have no outcome yet, and their partition. */
-function unfinished(coverage: Coverage): ReadonlyMap<string, number> {
-  const found = new Map<string, number>();
+type Waiting = { readonly address: string; readonly record: LogRecord };
+/** Commands that have no outcome yet, by their locations. */
+function unfinished(coverage: Coverage): readonly Waiting[] {
+  const found: Waiting[] = [];
   for (const shelf of coverage.records.values())
     for (const record of shelf) {
       const command = record && commandFact(record);
       if (record === undefined || command === undefined || coverage.isDead(record) || coverage.wasProducedAgain(record)) continue;
       const told = coverage.told(record);
-      if (told === undefined || !isFinal(told.status)) found.set(command.address, record.partition);
+      if (told === undefined || !isFinal(told.status)) found.push({ address: command.address, record });
     }
   return found;
 }

@@ -10,8 +10,13 @@ const SETTLES_MS = 5_000;
 /** Faults that nobody meets who takes a location over, the drain itself among them. */
 const HARMLESS = new Set(['drain', 'device', 'device-restart', 'amnesia']);
 
-/** `waits`: since when each record lies there, by its place. */
-type Due = { readonly left: Who; readonly waits: Map<string, number> };
+/** What was given up is asked again after this time. */
+const AGAIN_MS = 500;
+
+/** Since when a record lies there, and how much time lost calls had cost by then. */
+type Wait = { readonly fromMs: number; readonly lostMs: number };
+/** By the places of the records, the oldest first. */
+type Due = { readonly left: Who; readonly waits: Map<string, Wait> };
 
 /** Only hand-overs that no fault disturbs are judged: their time counts from when there is work, or from the leaving if there was before. */
 export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie }) => {
@@ -19,12 +24,16 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie })
   const owners = new Map<string, Who>();
   const due = new Map<string, Due>();
   let quietFromMs = 0;
+  // A wire may lose a call without any fault that is told: the time until it is asked again does not count, each moment once.
+  const lost = { ms: 0, untilMs: 0 };
+  /** A lease whose release was lost lasts to its end. */
+  const lasting = new Map<string, number>();
   return {
     name: NAME,
     hear(it) {
       if (it.kind === 'produced' && (it.record.topic === topics.commands || it.record.topic === topics.bulk)) {
         const command = commandFact(it.record);
-        if (command !== undefined) due.get(command.address)?.waits.set(placeOf(it.record), now());
+        if (command !== undefined) due.get(command.address)?.waits.set(placeOf(it.record), { fromMs: now(), lostMs: lost.ms });
       }
       // What becomes a dead letter is no work of its location.
       if (it.kind === 'produced' && it.record.topic === topics.letters)
@@ -34,20 +43,28 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie })
         const left = due.get(address);
         due.delete(address);
         owners.set(address, it.who);
-        const tookMs = now() - Math.min(now(), ...(left?.waits.values() ?? []));
-        if (tookMs > BOUND_MS + IN_HAND_MS)
+        const [first] = left?.waits.values() ?? [];
+        const tookMs = first === undefined ? 0 : now() - first.fromMs;
+        if (first !== undefined && tookMs - (lost.ms - first.lostMs) > BOUND_MS + IN_HAND_MS)
           throw new Violation(NAME, `${address} was taken over from ${left?.left} ${tookMs} ms after it had work and no owner`);
       }
       // Any fault may lengthen it, and so does a second one that leaves meanwhile.
       const disturbs = it.kind === 'fault' && !HARMLESS.has(it.name);
       if (disturbs) quietFromMs = Math.max(quietFromMs, now() + lastsMs(it.detail, limits.sessionMs));
       if (disturbs || ['killed', 'frozen', 'thawed', 'draining', 'store-restarted'].includes(it.kind)) due.clear();
+      if (it.kind === 'unanswered') {
+        const untilMs = now() + AGAIN_MS;
+        lost.ms += untilMs - Math.max(lost.untilMs, now() - it.tookMs);
+        lost.untilMs = untilMs;
+        if (it.call === 'release' && it.address !== undefined) lasting.set(it.address, now() + limits.leaseTtlMs);
+      }
       // Whoever has no room for more locations takes them one after the other, each after a rest of a second.
       if (it.kind === 'sized' && it.residents >= limits.residentMax) due.clear();
       if (it.kind !== 'drained') return;
       due.clear();
       if (now() < quietFromMs) return;
-      for (const [address, owner] of owners) if (owner === it.who) due.set(address, { left: owner, waits: new Map() });
+      for (const [address, owner] of owners)
+        if (owner === it.who && (lasting.get(address) ?? 0) < now()) due.set(address, { left: owner, waits: new Map() });
     },
   };
 };

@@ -30,8 +30,8 @@ export const leasesAreFresh: MakeChecker = ({ limits: { leaseTtlMs, longestEffec
       const { grantedMs, triesMs } = standing(known.get(name)?.marks ?? [], it.sentMs);
       const ageMs = grantedMs === undefined ? undefined : it.sentMs - grantedMs;
       if (ageMs !== undefined && ageMs <= leaseTtlMs / 2 + READS_MS) return;
-      // From the end of its trust, or from its first try, it has waited long enough to go on without.
-      const sinceMs = triesMs ?? (grantedMs === undefined ? undefined : grantedMs + leaseTtlMs * TRUSTED);
+      // From the end of its trust it has waited long enough to go on without, or from its first try if it had none.
+      const sinceMs = grantedMs === undefined ? triesMs : grantedMs + leaseTtlMs * TRUSTED;
       if (sinceMs !== undefined && it.sentMs - sinceMs >= giveUpMs) return;
       const lapsed = ageMs === undefined ? 'without a lease' : `${ageMs} ms after its lease was last granted for ${leaseTtlMs} ms`;
       throw new Violation(NAME, `${name} began an effect ${lapsed}`);
