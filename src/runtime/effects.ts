@@ -107,9 +107,9 @@ export function effects(clock: Clock, probeTimeoutMs: number): Effects {
       const ask = (context: EffectContext) => handlerOf(definition, intent.effect).run(intent.order, context);
       return new Call(address, commandId, fence, witness, late).within(clock, limitMs, ask);
     },
-    probe: (definition, address, { commandId, effect, order, witness }, fence) =>
-      new Call(address, commandId, fence, witness).within(clock, probeTimeoutMs, (context) =>
-        handlerOf(definition, effect).probe(order, context),
+    probe: (definition, address, intent, fence) =>
+      new Call(address, intent.commandId, fence, intent.witness).within(clock, probeTimeoutMs, (context) =>
+        handlerOf(definition, intent.effect).probe(intent.order, context),
       ),
     async open(definition, address, effect, fence) {
       const ask = handlerOf(definition, effect).open;
