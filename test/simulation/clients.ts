@@ -80,9 +80,10 @@ export class Clients {
   }
 
   async #read(client: number, address: string, query: string | undefined): Promise<void> {
+    const askedMs = this.#world.outside.now();
     const found = await this.#within(PATIENCE_MS, (node) => node.desk.query(address, query)).catch(notNow);
     if (found === undefined || found === 'no-such-query') return;
-    this.#world.hear({ kind: 'read', client, address, seq: found.seq, stale: false });
+    this.#world.hear({ kind: 'read', client, address, seq: found.seq, stale: false, askedMs });
     this.#saw(client, address, found.seq);
   }
 

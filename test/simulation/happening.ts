@@ -53,7 +53,15 @@ export type Happening =
       readonly input: unknown;
     }
   | { readonly kind: 'answered'; readonly call: number; readonly answer: unknown }
-  | { readonly kind: 'read'; readonly client: number; readonly address: Address; readonly seq: number; readonly stale: boolean }
+  /** `askedMs`: when the client asked, the world's wall time. */
+  | {
+      readonly kind: 'read';
+      readonly client: number;
+      readonly address: Address;
+      readonly seq: number;
+      readonly stale: boolean;
+      readonly askedMs: number;
+    }
   // The world.
   | { readonly kind: 'fault'; readonly name: string; readonly detail: object }
   // SIGTERM is `draining`; `drained` is said when that replica is gone.

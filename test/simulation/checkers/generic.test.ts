@@ -83,7 +83,14 @@ const size = (residents: number, mailbox: number, inflight: number): Happening =
   mailbox,
   inflight,
 });
-const read = (seq: number, stale = false): Happening => ({ kind: 'read', client: 1, address: ATM, seq, stale });
+const read = (seq: number, stale = false, askedMs = Number.POSITIVE_INFINITY): Happening => ({
+  kind: 'read',
+  client: 1,
+  address: ATM,
+  seq,
+  stale,
+  askedMs,
+});
 const leased = {
   kind: 'leased',
   who: 'a/1',
@@ -420,7 +427,12 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
     { 'as much as may be': [size(3, 10, 10)] },
     { residents: [size(4, 0, 0)], 'in flight': [size(1, 0, 11)], mailboxes: [size(1, 9, 9)] },
   ],
-  ['I20', readsRise, { 'what rises, and what is told': [read(1), read(2), read(1, true)] }, { 'an older one': [read(2), read(1)] }],
+  [
+    'I20',
+    readsRise,
+    { 'what rises, and what is told': [read(1), read(2), read(1, true)], 'two at once': [read(2), read(1, false, 0)] },
+    { 'an older one': [read(2), read(1)] },
+  ],
   [
     'I21',
     livesAreApart,

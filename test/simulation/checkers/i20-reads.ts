@@ -3,16 +3,20 @@ import { type MakeChecker, Violation } from '../happening.ts';
 
 const NAME = 'I20';
 
-export const readsRise: MakeChecker = () => {
-  const seen = new Map<string, number>();
+type Seen = { readonly atMs: number; readonly seq: number };
+
+/** Of two reads under way at once either may be answered first: one counts for those that were asked after its answer. */
+export const readsRise: MakeChecker = ({ now }) => {
+  const seen = new Map<string, Seen[]>();
   return {
     name: NAME,
     hear(it) {
       if (it.kind !== 'read') return;
       const name = `client ${it.client} of ${it.address}`;
-      const newest = seen.get(name) ?? 0;
+      const before = seen.get(name) ?? [];
+      const newest = Math.max(0, ...before.filter(({ atMs }) => atMs < it.askedMs).map(({ seq }) => seq));
       if (it.seq < newest && !it.stale) throw new Violation(NAME, `${name} read seq ${it.seq} after ${newest}`);
-      seen.set(name, Math.max(newest, it.seq));
+      seen.set(name, [...before, { atMs: now(), seq: it.seq }]);
     },
   };
 };
