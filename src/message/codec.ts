@@ -1,9 +1,9 @@
 /** Commands as CloudEvents 1.0 on Kafka records: binary and structured mode in, structured mode out. */
 
 import { hash as digest } from 'node:crypto';
-import canonicalizeModule from 'canonicalize';
 import { type Fault, fault } from '../errors.ts';
 import { type Address, checkCommandId, parseAddress } from './address.ts';
+import { canonicalOf } from './canonical.ts';
 import type { Command, Lane } from './envelope.ts';
 import { DEPTH_MAX, parseJson } from './json.ts';
 import { parseTime } from './time.ts';
@@ -24,11 +24,8 @@ const COMMAND_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const NOTIFY_MAX = 200;
 
-// The package is CommonJS whose declaration speaks of a default export: under nodenext the import is the function itself.
-const canonicalize = canonicalizeModule as unknown as (value: unknown) => string;
-
 /** SHA-256, base64url (43 characters), over the RFC 8785 JSON of `{input, type}`; `type` is the whole `ce_type`, such as `cash-location.dispense`. */
-export const hashOf = (type: string, input: unknown): string => digest('sha256', canonicalize({ input, type }), 'base64url');
+export const hashOf = (type: string, input: unknown): string => digest('sha256', canonicalOf(type, input), 'base64url');
 
 /** The attributes of a CloudEvent by what they mean, wherever they stood; `names` says where, for whoever has to mend it. */
 type Attributes = {

@@ -36,30 +36,51 @@ export const EVENT_MAX_BYTES = 750_000;
 /** One event, ready for the store and for the events topic; `text` is its CloudEvents structured JSON. */
 export type EventText = { readonly address: Address; readonly seq: number; readonly text: string };
 
-/** What the runtime puts around an event's data. */
+/** What the runtime puts around the data of every event of one claim. */
 export type EventHead = {
   readonly address: Address;
   readonly actor: string;
   /** Of the actor that wrote it; not told of the first. */
   readonly version: number;
   readonly epoch: number;
-  readonly commandId: string;
-  readonly time: string;
   readonly source: string;
-  readonly traceparent?: string;
 };
+/** The texts between what changes from event to event: put together once for each claim. */
+export type EventFrame = {
+  readonly actor: string;
+  readonly beforeId: string;
+  readonly beforeTime: string;
+  readonly beforeSeq: string;
+  readonly versioned: string;
+};
+export type EventCause = { readonly commandId: string; readonly traceparent?: string | undefined };
 /** Stands on the last event of a turn: `reply` is the outcome as JSON text, `input` the hash of the command's payload. */
 export type EventTail = { readonly reply: string; readonly input: string };
+
+export const eventFrame = ({ address, actor, version, epoch, source }: EventHead): EventFrame => ({
+  actor,
+  beforeId: `{"specversion":"1.0","id":"${address}:`,
+  beforeTime: `,"source":${JSON.stringify(source)},"subject":"${address}","time":"`,
+  beforeSeq: `","datacontenttype":"application/json","locusepoch":${epoch},"locusseq":`,
+  versioned: version === 1 ? '' : `"locusversion":${version},`,
+});
 
 /**
  * CloudEvents 1.0 structured JSON (https://github.com/cloudevents/spec, JSON event format). Extension values are simple
  * types, as the specification demands: `locusreply` is therefore text that holds JSON. Put together by hand, since JSON.stringify of the
  * whole takes three times as long; addresses, times and hashes hold nothing that JSON escapes (see address.ts).
  */
-export function eventText(head: EventHead, seq: number, type: string, data: unknown, tail?: EventTail): string {
-  const { address, actor, version, epoch, commandId, time, source, traceparent } = head;
-  const versioned = version === 1 ? '' : `"locusversion":${version},`;
+export function eventText(
+  frame: EventFrame,
+  { commandId, traceparent }: EventCause,
+  time: string,
+  seq: number,
+  type: string,
+  data: unknown,
+  tail?: EventTail,
+): string {
+  const { actor, beforeId, beforeTime, beforeSeq, versioned } = frame;
   const traced = traceparent === undefined ? '' : `"traceparent":${JSON.stringify(traceparent)},`;
   const ended = tail === undefined ? '' : `"locusreply":${JSON.stringify(tail.reply)},"locusinput":"${tail.input}",`;
-  return `{"specversion":"1.0","id":"${address}:${seq}","type":${JSON.stringify(`${actor}.${type}`)},"source":${JSON.stringify(source)},"subject":"${address}","time":"${time}","datacontenttype":"application/json","locusepoch":${epoch},"locusseq":${seq},"locuscommand":${JSON.stringify(commandId)},${versioned}${traced}${ended}"data":${JSON.stringify(data)}}`;
+  return `${beforeId}${seq}","type":${JSON.stringify(`${actor}.${type}`)}${beforeTime}${time}${beforeSeq}${seq},"locuscommand":${JSON.stringify(commandId)},${versioned}${traced}${ended}"data":${JSON.stringify(data)}}`;
 }

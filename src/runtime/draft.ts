@@ -1,6 +1,6 @@
 /** A batch of turns on its way to one commit: events, entries and header fields pile up on a copy of the committed picture. */
 import type { Recalled } from '../actor.ts';
-import { EVENT_MAX_BYTES, type EventHead, type EventText, eventText } from '../message/envelope.ts';
+import { EVENT_MAX_BYTES, type EventFrame, type EventText, eventText } from '../message/envelope.ts';
 import type { Change, EntryStatus, Header } from '../ports.ts';
 import type { Definition, EventData } from './definition.ts';
 import {
@@ -27,6 +27,7 @@ export type Pen = {
   readonly id: string;
   readonly epoch: number;
   readonly source: string;
+  readonly frame: EventFrame;
 };
 /** The command (or intent) an event belongs to. */
 export type Cause = {
@@ -155,21 +156,13 @@ export class Draft {
 
   /** Books events that leave the state alone: the runtime's own. */
   note(cause: Cause, events: readonly Named[], outcome?: string): void {
-    const head: EventHead = {
-      address: this.pen.address,
-      actor: this.pen.definition.type,
-      version: this.pen.definition.version,
-      epoch: this.pen.epoch,
-      commandId: cause.commandId,
-      time: this.#time,
-      source: this.pen.source,
-      ...(cause.traceparent === undefined ? {} : { traceparent: cause.traceparent }),
-    };
-    for (const [index, event] of events.entries()) {
+    const { address, frame } = this.pen;
+    let left = events.length;
+    for (const { type, data } of events) {
       this.seq++;
-      const last = index === events.length - 1 && outcome !== undefined;
-      const tail = last ? { reply: outcome, input: cause.hash } : undefined;
-      this.#events.push({ address: this.pen.address, seq: this.seq, text: eventText(head, this.seq, event.type, event.data, tail) });
+      left--;
+      const tail = left > 0 || outcome === undefined ? undefined : { reply: outcome, input: cause.hash };
+      this.#events.push({ address, seq: this.seq, text: eventText(frame, cause, this.#time, this.seq, type, data, tail) });
     }
   }
 

@@ -2,6 +2,7 @@
 import type { Fence } from '../actor.ts';
 import type { Acted, Action } from '../desk.ts';
 import type { Place } from '../message/address.ts';
+import { eventFrame } from '../message/envelope.ts';
 import type { Alarm, Claim } from '../ports.ts';
 import type { Definition } from './definition.ts';
 import type { Draft, Pen } from './draft.ts';
@@ -94,6 +95,8 @@ export class Live {
   lastSettled: { readonly commandId: string; readonly evidence: Evidence } | undefined;
   wake: () => void = () => {};
   #phase: Phase = 'activating';
+  #pen: Pen | undefined;
+  #penned: Claim | undefined;
 
   constructor(place: Place, definition: Definition, partition: number, nowMs: number) {
     this.place = place;
@@ -127,9 +130,18 @@ export class Live {
     if (this.notBeforeMs > nowMs) return this.full ? 'as many commandIds as may be' : `trying ${this.failing?.commandId ?? 'again'} later`;
     return this.ground === undefined ? 'no claim' : (held(this.ground) ?? this.newer);
   }
+  /** The same for all drafts of a claim. */
   pen(source: string): Pen {
-    if (this.claim === undefined) throw new Error(`${this.address} writes without a claim`);
-    return { definition: this.definition, address: this.address, id: this.place.id, epoch: this.claim.epoch, source };
+    const { claim, definition, address } = this;
+    if (claim === undefined) throw new Error(`${address} writes without a claim`);
+    if (this.#pen === undefined || this.#penned !== claim) {
+      const { epoch } = claim;
+      const { type: actor, version } = definition;
+      const frame = eventFrame({ address, actor, version, epoch, source });
+      this.#pen = { definition, address, id: this.place.id, epoch, source, frame };
+      this.#penned = claim;
+    }
+    return this.#pen;
   }
   /** The fence of a question asked now: above any run of this or an earlier claim. */
   fence(): Fence {

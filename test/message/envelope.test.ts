@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { eventText } from '../../src/message/envelope.ts';
+import { eventFrame, eventText } from '../../src/message/envelope.ts';
 
 const text = fc.string({ unit: 'binary' });
 
@@ -14,25 +14,18 @@ test('an event is CloudEvents JSON with every value as it was given, whatever le
       fc.option(text),
       fc.jsonValue(),
       (name, commandId, source, traceparent, reply, value) => {
-        const head = {
-          address: 'till/T-1.a_b',
-          actor: 'till',
-          version: 1,
-          epoch: 2 ** 40,
-          commandId,
-          time: '2026-01-01T00:00:00.000Z',
-          source,
-        };
-        const traced = traceparent === null ? head : { ...head, traceparent };
+        const frame = eventFrame({ address: 'till/T-1.a_b', actor: 'till', version: 1, epoch: 2 ** 40, source });
+        const cause = { commandId, traceparent: traceparent ?? undefined };
+        const time = '2026-01-01T00:00:00.000Z';
         const tail = reply === null ? undefined : { reply, input: 'h'.repeat(43) };
-        const event = JSON.parse(eventText(traced, 7, name, { value }, tail));
+        const event = JSON.parse(eventText(frame, cause, time, 7, name, { value }, tail));
         expect(event).toEqual({
           specversion: '1.0',
           id: 'till/T-1.a_b:7',
           type: `till.${name}`,
           source,
           subject: 'till/T-1.a_b',
-          time: head.time,
+          time,
           datacontenttype: 'application/json',
           locusepoch: 2 ** 40,
           locusseq: 7,
