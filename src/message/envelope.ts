@@ -68,7 +68,7 @@ export const eventFrame = ({ address, actor, version, epoch, source }: EventHead
 /**
  * CloudEvents 1.0 structured JSON (https://github.com/cloudevents/spec, JSON event format). Extension values are simple
  * types, as the specification demands: `locusreply` is therefore text that holds JSON. Put together by hand, since JSON.stringify of the
- * whole takes three times as long; addresses, times and hashes hold nothing that JSON escapes (see address.ts).
+ * whole takes three times as long; addresses, times and hashes hold nothing that JSON escapes (see address.ts). `data` is JSON already.
  */
 export function eventText(
   frame: EventFrame,
@@ -76,11 +76,11 @@ export function eventText(
   time: string,
   seq: number,
   type: string,
-  data: unknown,
+  data: string,
   tail?: EventTail,
 ): string {
   const { actor, beforeId, beforeTime, beforeSeq, versioned } = frame;
   const traced = traceparent === undefined ? '' : `"traceparent":${JSON.stringify(traceparent)},`;
   const ended = tail === undefined ? '' : `"locusreply":${JSON.stringify(tail.reply)},"locusinput":"${tail.input}",`;
-  return `${beforeId}${seq}","type":${JSON.stringify(`${actor}.${type}`)}${beforeTime}${time}${beforeSeq}${seq},"locuscommand":${JSON.stringify(commandId)},${versioned}${traced}${ended}"data":${JSON.stringify(data)}}`;
+  return `${beforeId}${seq}","type":${JSON.stringify(`${actor}.${type}`)}${beforeTime}${time}${beforeSeq}${seq},"locuscommand":${JSON.stringify(commandId)},${versioned}${traced}${ended}"data":${data}}`;
 }

@@ -49,6 +49,15 @@ type Mark = {
   readonly records: number;
   readonly unrecorded: number;
 };
+/** An event's data as JSON: all but its type, which authors write first. */
+function dataText(event: EventData): string {
+  const text = JSON.stringify(event);
+  const typed = `{"type":${JSON.stringify(event.type)}`;
+  if (text.startsWith(`${typed},`)) return `{${text.slice(typed.length + 1)}`;
+  const { type: _, ...data } = event;
+  return JSON.stringify(data);
+}
+
 /** What recall found in the store, by commandId. */
 export type Found = ReadonlyMap<string, Recalled>;
 
@@ -141,33 +150,33 @@ export class Draft {
   /** Books the actor's own events; they change the state. `outcome` stands on the last event of a turn. */
   book(cause: Cause, events: readonly EventData[], outcome?: string): void {
     const { definition } = this.pen;
-    const named: Named[] = [];
+    let left = events.length;
     for (const event of events) {
       if (isOwnEvent(event.type)) throw new Error(`the event ${event.type} has a name that the runtime keeps for its own`);
       this.state = definition.evolve(this.state, event);
       this.#stateChanged = true;
       for (const record of definition.records?.of(event) ?? [])
         this.#records.push({ commandId: record.commandId, text: recordText(this.nowMs, record.value) });
-      const { type, ...data } = event;
-      named.push({ type, data });
+      this.#add(cause, event.type, dataText(event), --left === 0 ? outcome : undefined);
     }
-    this.note(cause, named, outcome);
   }
 
   /** Books events that leave the state alone: the runtime's own. */
   note(cause: Cause, events: readonly Named[], outcome?: string): void {
-    const { address, frame } = this.pen;
     let left = events.length;
-    for (const { type, data } of events) {
-      this.seq++;
-      left--;
-      const tail = left > 0 || outcome === undefined ? undefined : { reply: outcome, input: cause.hash };
-      this.#events.push({ address, seq: this.seq, text: eventText(frame, cause, this.#time, this.seq, type, data, tail) });
-    }
+    for (const { type, data } of events) this.#add(cause, type, JSON.stringify(data), --left === 0 ? outcome : undefined);
+  }
+
+  #add(cause: Cause, type: string, data: string, outcome: string | undefined): void {
+    const { address, frame } = this.pen;
+    this.seq++;
+    const tail = outcome === undefined ? undefined : { reply: outcome, input: cause.hash };
+    this.#events.push({ address, seq: this.seq, text: eventText(frame, cause, this.#time, this.seq, type, data, tail) });
   }
 
   enter(cause: Cause, status: EntryStatus, outcome: string, doubt = false): void {
-    const facts: EntryFacts = { c: cause.name, t: Math.max(this.nowMs, cause.appendedMs), ...(doubt ? { doubt: true as const } : {}) };
+    const newestMs = Math.max(this.nowMs, cause.appendedMs);
+    const facts: EntryFacts = doubt ? { c: cause.name, t: newestMs, doubt } : { c: cause.name, t: newestMs };
     this.#entries.push({ commandId: cause.commandId, status, hash: cause.hash, text: entryText(facts, outcome) });
     // A timer is armed until its command has an outcome or an intent; while that is parked it stands.
     const timer = status === 'parked' || armedAs(this.timers, cause.commandId) === undefined ? undefined : timerOf(cause.commandId);
@@ -252,16 +261,14 @@ export class Draft {
     const parked = this.parked;
     const frozen = pick(header.frozen, before.frozen);
     const paused = pick(header.paused, before.paused);
-    return {
-      state: this.state,
-      ...(before.unreadable === undefined ? {} : { unreadable: before.unreadable }),
-      version: this.#stateChanged ? this.pen.definition.version : before.version,
-      seq: this.seq,
-      ...(intent === undefined ? {} : { intent }),
-      ...(parked === undefined ? {} : { parked }),
-      ...(frozen === undefined ? {} : { frozen }),
-      ...(paused === undefined ? {} : { paused }),
-      timers: this.timers,
-    };
+    const version = this.#stateChanged ? this.pen.definition.version : before.version;
+    // Not by spreading what may be absent: this is made for every commit.
+    const ground: { -readonly [K in keyof Ground]: Ground[K] } = { state: this.state, version, seq: this.seq, timers: this.timers };
+    if (before.unreadable !== undefined) ground.unreadable = before.unreadable;
+    if (intent !== undefined) ground.intent = intent;
+    if (parked !== undefined) ground.parked = parked;
+    if (frozen !== undefined) ground.frozen = frozen;
+    if (paused !== undefined) ground.paused = paused;
+    return ground;
   }
 }

@@ -125,11 +125,17 @@ function counter(registry: Registry, name: string, help: string, labelNames: rea
       for (const { labels, sum } of sums.values()) this.inc(labels, sum);
     },
   });
+  // Most are what the one before was.
+  let last: readonly string[] = [];
+  let at = sums.get('');
   return (...values) => {
-    const key = values.join('\n');
-    const known = sums.get(key);
-    if (known !== undefined) known.sum++;
-    else sums.set(key, { labels: Object.fromEntries(labelNames.map((label, index) => [label, values[index] ?? ''])), sum: 1 });
+    if (at === undefined || values.length !== last.length || values.some((value, i) => value !== last[i])) {
+      const key = values.join('\n');
+      at = sums.get(key) ?? { labels: Object.fromEntries(labelNames.map((label, i) => [label, values[i] ?? ''])), sum: 0 };
+      sums.set(key, at);
+      last = values;
+    }
+    at.sum++;
   };
 }
 

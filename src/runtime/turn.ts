@@ -18,6 +18,8 @@ export type Settled =
   | { readonly kind: 'booked'; readonly status: 'done' | 'refused' }
   | { readonly kind: 'unbooked'; readonly error: string };
 
+const NOTHING: Turn['recalled'] = new Map();
+
 // By hand, here and wherever each commit writes a small object: JSON.stringify of it costs three times as much.
 const done = (reply: unknown, seq: number, epoch: number): string =>
   `{"status":"done"${member('reply', reply)},"seq":${seq},"epoch":${epoch}}`;
@@ -56,7 +58,7 @@ export function decide(draft: Draft, command: Command, checked: Checked, found: 
       now: Math.max(draft.nowMs, timer?.at ?? 0),
       commandId: command.commandId,
       fence: { epoch: draft.pen.epoch, seq: draft.seq + 1 },
-      recalled: recalled === undefined ? new Map() : recallOf(draft, recalled, command.commandId, found),
+      recalled: recalled === undefined ? NOTHING : recallOf(draft, recalled, command.commandId, found),
     };
     const decision = answered(draft, command, cause, shape, shape.decide(draft.state, checked.value, turn), witness, mark);
     const large = draft.tooLarge(mark);
@@ -109,7 +111,7 @@ function intend(
   const bad = violated(draft, mark);
   if (bad !== undefined) return bad;
   const fence: Fence = { epoch: draft.pen.epoch, seq: draft.seq };
-  const intent: Intent = {
+  const intent: { -readonly [K in keyof Intent]: Intent[K] } = {
     commandId: command.commandId,
     name: command.name,
     hash: command.hash,
@@ -118,10 +120,10 @@ function intend(
     fence,
     sinceMs: draft.nowMs,
     appendedMs: command.appendedMs,
-    ...(witness === undefined ? {} : { witness }),
-    ...(command.notify === undefined ? {} : { notify: command.notify }),
-    ...(command.traceparent === undefined ? {} : { traceparent: command.traceparent }),
   };
+  if (witness !== undefined) intent.witness = witness;
+  if (command.notify !== undefined) intent.notify = command.notify;
+  if (command.traceparent !== undefined) intent.traceparent = command.traceparent;
   draft.enter(cause, 'open', outcome);
   draft.setIntent(intent);
   return { kind: 'performs', intent };
@@ -237,5 +239,5 @@ const turnOf = (draft: Draft, intent: Intent): Turn => ({
   now: draft.nowMs,
   commandId: intent.commandId,
   fence: { epoch: draft.pen.epoch, seq: draft.seq + 1 },
-  recalled: new Map(),
+  recalled: NOTHING,
 });

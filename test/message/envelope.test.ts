@@ -18,7 +18,7 @@ test('an event is CloudEvents JSON with every value as it was given, whatever le
         const cause = { commandId, traceparent: traceparent ?? undefined };
         const time = '2026-01-01T00:00:00.000Z';
         const tail = reply === null ? undefined : { reply, input: 'h'.repeat(43) };
-        const event = JSON.parse(eventText(frame, cause, time, 7, name, { value }, tail));
+        const event = JSON.parse(eventText(frame, cause, time, 7, name, JSON.stringify({ value }), tail));
         expect(event).toEqual({
           specversion: '1.0',
           id: 'till/T-1.a_b:7',
