@@ -59,7 +59,7 @@ export class Coverage {
     }
   }
   wasProducedAgain(record: LogRecord): boolean {
-    return record.headers.locus_rerouted === undefined && this.#again.has(contentOf(record));
+    return this.#again.size > 0 && record.headers.locus_rerouted === undefined && this.#again.has(contentOf(record));
   }
   /** What is durably known of a record's command, if its payload is the one that stands there. */
   told(record: LogRecord) {

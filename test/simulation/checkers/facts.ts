@@ -172,7 +172,8 @@ export function entryFact(entry: string): { readonly t: number; readonly outcome
 }
 export const isFinal = (status: string): boolean => status === 'done' || status === 'refused';
 
-export const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+export const text = (bytes: Uint8Array): string =>
+  (bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).toString('utf8');
 export const isObject = (it: unknown): it is Json => typeof it === 'object' && it !== null && !Array.isArray(it);
 export const above = (a: Fence, b: Fence): boolean => a.epoch > b.epoch || (a.epoch === b.epoch && a.seq > b.seq);
 export const show = (it: unknown): string => {

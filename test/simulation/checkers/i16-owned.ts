@@ -66,9 +66,11 @@ function unfinished(coverage: Coverage): readonly Waiting[] {
   for (const shelf of coverage.records.values())
     for (const record of shelf) {
       const command = record && commandFact(record);
-      if (record === undefined || command === undefined || coverage.isDead(record) || coverage.wasProducedAgain(record)) continue;
+      if (record === undefined || command === undefined) continue;
       const told = coverage.told(record);
-      if (told === undefined || !isFinal(told.status)) found.push({ address: command.address, record });
+      // First what is so of nearly all of them.
+      if ((told !== undefined && isFinal(told.status)) || coverage.isDead(record) || coverage.wasProducedAgain(record)) continue;
+      found.push({ address: command.address, record });
     }
   return found;
 }

@@ -14,9 +14,11 @@ export const readsRise: MakeChecker = ({ now }) => {
       if (it.kind !== 'read') return;
       const name = `client ${it.client} of ${it.address}`;
       const before = seen.get(name) ?? [];
-      const newest = Math.max(0, ...before.filter(({ atMs }) => atMs < it.askedMs).map(({ seq }) => seq));
+      let newest = 0;
+      for (const { atMs, seq } of before) if (atMs < it.askedMs) newest = Math.max(newest, seq);
       if (it.seq < newest && !it.stale) throw new Violation(NAME, `${name} read seq ${it.seq} after ${newest}`);
-      seen.set(name, [...before, { atMs: now(), seq: it.seq }]);
+      before.push({ atMs: now(), seq: it.seq });
+      seen.set(name, before);
     },
   };
 };

@@ -28,9 +28,10 @@ export const orderIsKept: MakeChecker = ({ topics }) => {
       if (it.kind !== 'committed') return;
       const { address } = it.claim;
       for (const { commandId, hash, status } of it.change.entries) {
+        if (status === 'inboxed') continue;
         const name = `${address} ${commandId} ${hash}`;
         const place = places.get(name);
-        if (place === undefined || place.offset < 0 || status === 'inboxed' || began.has(name)) continue;
+        if (place === undefined || place.offset < 0 || began.has(name)) continue;
         began.add(name);
         const lane = `${address} ${place.topic}/${place.partition}`;
         const before = decided.get(lane);
