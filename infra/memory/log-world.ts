@@ -96,9 +96,7 @@ export class World {
   append(topic: string, message: LogMessage, partition = this.#place(message.key)): LogRecord {
     const shelf = this.shelf({ topic, partition });
     const offset = shelf.high;
-    const headers: Record<string, Uint8Array> = {};
-    const { headers: given = {} } = message;
-    for (const name in given) headers[name] = bytes(given[name] as string | Uint8Array);
+    const headers = Object.fromEntries(Object.entries(message.headers ?? {}).map(([name, value]) => [name, bytes(value)]));
     const appendedMs = this.clock.now();
     const record = { topic, partition, offset, key: bytesOrNull(message.key), value: bytesOrNull(message.value), headers, appendedMs };
     shelf.add(record);
