@@ -146,6 +146,7 @@ export type Lease = { readonly address: Address; readonly holder: Holder };
 export type LeaseStore = {
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** What was taken for an answer other than `granted` is given back, as far as the nodes can be reached. */
   acquire(lease: Lease, ttlMs: number): Promise<'granted' | 'held' | 'no-quorum'>;
   /** In the order asked. */
   renew(leases: readonly Lease[], ttlMs: number): Promise<readonly ('renewed' | 'lost' | 'no-quorum')[]>;

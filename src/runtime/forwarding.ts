@@ -1,7 +1,8 @@
 /** An operator's action finds its location: here, at the owner, or, when nobody owns it, under a claim made for it alone. */
 
+import { pause } from '../clock.ts';
 import type { Acted, Action, Peers } from '../desk.ts';
-import { type Place, parseAddress } from '../message/address.ts';
+import { type Address, type Place, parseAddress } from '../message/address.ts';
 import type { Registry } from '../ports.ts';
 import { groundOf } from './ground.ts';
 import { Live } from './live.ts';
@@ -46,11 +47,35 @@ async function withoutOwner({ replica }: Reach, place: Place, action: Action): P
   const claimed = await site.store.claim(place.address, site.owner(), generation);
   if (claimed.kind !== 'claimed') return no('STORE_DOWN', `not claimed: ${claimed.kind}`);
   if ((await site.store.mark(claimed.claim, partition)).kind !== 'ok') return no('STORE_DOWN', 'not marked');
+  // Should this replica die now, its mark is found when the group shares anew, which it does for the death of a member alone.
+  if (replica.state !== 'serving' || !replica.joined)
+    return no('BUSY', 'this replica is leaving, or apart from its group: repeat it at another one');
   const live = new Live(place, definition, partition, site.clock.monotonic());
   live.claim = claimed.claim;
   live.ground = groundOf(definition, place.id, claimed);
   live.published = claimed.published;
   // What an owner before has not published comes first, or the topic would have a hole.
   site.relay.push(claimed.unpublished, () => {});
-  return (await operate(site, live, action, new Map())).acted;
+  // As at any claim, what is in doubt counts here meanwhile: if it is settled, that takes it back.
+  const doubts = () => (live.ground?.intent?.doubtSinceMs === undefined ? 0 : 1);
+  site.meters.doubted(doubts());
+  const { acted, next } = await operate(site, live, action, new Map());
+  site.meters.doubted(-doubts());
+  if (next.kind === 'reclaim') void publishLeft(replica, place.address);
+  return acted;
+}
+
+const LEFT_RETRY_MS = 1_000;
+/** What was committed without an answer: nobody else looks for its event before the next command, or before the group shares anew. Never throws. */
+async function publishLeft(replica: Replica, address: Address): Promise<void> {
+  const { store, relay, clock, owner } = replica.site;
+  while (replica.state === 'serving') {
+    await pause(clock, LEFT_RETRY_MS);
+    const [located, generation] = await Promise.all([store.read(address), store.generation()]).catch(() => []);
+    if (located === undefined || generation === undefined) continue;
+    // Whoever has claimed it since publishes what is left.
+    if (located.owner !== owner()) return;
+    const claimed = await store.claim(address, owner(), generation);
+    if (claimed.kind === 'claimed') return relay.push(claimed.unpublished, () => {});
+  }
 }

@@ -161,7 +161,9 @@ function askLater(site: Site, live: Live, intent: Intent): Next {
 /** A new claim with an intent open: evidence in hand, else one bounded question; then on, in doubt if nothing is known. */
 export async function recover(site: Site, live: Live): Promise<Next> {
   const intent = live.ground?.intent;
-  if (live.running !== undefined && live.running.commandId !== intent?.commandId) ended(site, live, live.running);
+  // It has answered if its evidence is there already, though the commit that stored it raw may not have been.
+  const isOver = live.running?.commandId !== intent?.commandId || intent?.unbooked !== undefined;
+  if (live.running !== undefined && isOver) ended(site, live, live.running);
   if (intent?.doubtSinceMs !== undefined) site.meters.doubted(1);
   if (intent === undefined || intent.unbooked !== undefined || live.ground?.unreadable !== undefined) return ON;
   const kept = site.evidence.of(live.address, intent);

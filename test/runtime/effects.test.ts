@@ -249,6 +249,31 @@ describe('evidence that cannot be booked', () => {
     expect(probes(it, id)).toEqual([]);
   });
 
+  it('stored raw by a commit whose answer was lost is over for its location: once booked, the others go on', async () => {
+    const it = it_;
+    let lost = 0;
+    const node = await it.replica(
+      'a',
+      bent((store) => ({
+        async commit(claim, change) {
+          if (change.header.intent?.includes('unbooked') && lost++ === 0) it.disk.loseReplies(1);
+          return store.commit(claim, change);
+        },
+      })),
+    );
+    await it.outcome('T1', it.send('T1', 'add', { amount: 100 }));
+    mood.settleThrows = true;
+    const id = it.send('T1', 'pay', { amount: 3 });
+    await it.until(async () => expect(await frozen(it)).toBe('EFFECT_UNBOOKED'));
+    // Known by the next claim alone.
+    await it.until(() => expect(node.live('T1')?.ground?.intent?.unbooked).toBeDefined());
+    mood.settleThrows = false;
+    expect(await node.act('T1', { verb: 'unfreeze' })).toMatchObject({ kind: 'acted' });
+    expect(await it.outcome('T1', id)).toMatchObject({ status: 'done', reply: { amount: 3 } });
+    expect(await it.outcome('T1', it.send('T1', 'look', {}))).toMatchObject({ reply: { cash: 97 } });
+    expect([node.counts.open, it.device.calls]).toEqual([0, [`run ${id}`]]);
+  });
+
   it('in hand when its commit is fenced goes to the next claim, which asks nobody', async () => {
     const it = it_;
     let fenced = 0;

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Acted, Action } from '../../src/desk.ts';
 import { inspectLocations } from '../../src/runtime/inspection.ts';
-import { held, setup } from './bundle.ts';
+import { bent, held, setup } from './bundle.ts';
 import { EVENTS, type Node } from './fleet.ts';
 import { frontOf } from './front.ts';
 import { mood } from './till.ts';
@@ -298,9 +298,53 @@ describe('an operator', () => {
     const settle = { verb: 'settle', key: 'k', because: 'a test', commandId, evidence } as const;
     expect((await it.clock.run(front.act(`till/${id}`, settle, false))).kind).toBe('acted');
     await it.until(() => expect([a.counts.fenced, a.counts.inDoubt, a.live(id)?.ground?.seq]).toEqual([1, 0, 5]));
+    expect(b.counts.inDoubt).toBe(0);
     const asked = it.device.calls.length;
     await it.clock.advance(60_000);
     expect(it.device.calls).toHaveLength(asked);
+  });
+
+  it('has the events published of what was committed without an owner and without an answer', async () => {
+    const it = setup({ partitions: 2 });
+    const a = await it.replica('a');
+    const loses = bent((store) => ({
+      commit(claim, change) {
+        it.disk.loseReplies(1);
+        return store.commit(claim, change);
+      },
+    }));
+    const b = await it.replica('b', loses);
+    await it.until(() => expect(a.replica.partitions.heldPartitions).toHaveLength(1));
+    const id = heldBy(a);
+    const { front } = await frontOf(it, b.replica);
+    const acted = await it.clock.run(front.act(`till/${id}`, { verb: 'pause', key: 'k', because: 'a test' }, false));
+    expect(acted).toMatchObject({ kind: 'refused', code: 'BUSY' });
+    await it.until(() => expect(it.types(id)).toEqual(['Operated']));
+    expect([a.live(id), b.live(id)]).toEqual([undefined, undefined]);
+  });
+
+  it('is told to repeat it at another replica when the one without an owner is apart from its group', async () => {
+    const it = setup({ partitions: 2 });
+    const a = await it.replica('a');
+    const marks = held();
+    const slowly = bent((store) => ({
+      async mark(claim, partition) {
+        const marked = await store.mark(claim, partition);
+        await marks.gate;
+        return marked;
+      },
+    }));
+    const b = await it.replica('b', slowly);
+    await it.until(() => expect(a.replica.partitions.heldPartitions).toHaveLength(1));
+    const id = heldBy(a);
+    const { front } = await frontOf(it, b.replica);
+    const acting = front.act(`till/${id}`, { verb: 'pause', key: 'k', because: 'a test' }, false);
+    it.log.setFault({ away: true });
+    await it.until(() => expect(b.replica.joined).toBe(false));
+    marks.release();
+    expect(await it.clock.run(acting)).toMatchObject({ kind: 'refused', code: 'BUSY' });
+    expect((await it.view.read(`till/${id}`))?.seq).toBe(0);
+    it.log.setFault({ away: false });
   });
 
   it('is told to repeat what the store did not take', async () => {

@@ -363,6 +363,13 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
         sent({ id: 'c' }),
         later(9_000, claimed(2, 'b/1')),
       ],
+      'left with an effect that outlasts the drain': [
+        claimed(1),
+        begun,
+        who('drained', 'a/1'),
+        sent({ id: 'd' }),
+        later(9_000, claimed(2, 'b/1')),
+      ],
       'a dead letter before its work': [
         claimed(1),
         who('drained', 'a/1'),
@@ -381,6 +388,22 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
         lost('claim'),
         wait(500),
         sent({ id: 'c' }),
+        later(2_500, claimed(2, 'b/1')),
+      ],
+      'waited for, after an effect that had ended': [
+        claimed(1),
+        begun,
+        committed({ seq: 1, header: { intent: '' } }),
+        who('drained', 'a/1'),
+        sent({ id: 'd' }),
+        later(2_500, claimed(2, 'b/1')),
+      ],
+      'waited for, in doubt': [
+        claimed(1),
+        begun,
+        committed({ seq: 1, header: { intent: intent({ doubtSinceMs: 1 }) } }),
+        who('drained', 'a/1'),
+        sent({ id: 'd' }),
         later(2_500, claimed(2, 'b/1')),
       ],
       'waited for longer than lost calls take': [

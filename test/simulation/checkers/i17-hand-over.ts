@@ -28,6 +28,8 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie })
   const lost = { ms: 0, untilMs: 0 };
   /** A lease whose release was lost lasts to its end. */
   const lasting = new Map<string, number>();
+  /** Locations whose effect is in hand: it has not answered yet. */
+  const inHand = new Set<string>();
   return {
     name: NAME,
     hear(it) {
@@ -38,6 +40,10 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie })
       // What becomes a dead letter is no work of its location.
       if (it.kind === 'produced' && it.record.topic === topics.letters)
         for (const { waits } of due.values()) waits.delete(letterFact(it.record).of);
+      if (it.kind === 'committed' && it.change.header.intent !== undefined) {
+        const isInHand = it.change.header.intent !== '' && !/"(doubtSinceMs|unbooked)":/.test(it.change.header.intent);
+        inHand[isInHand ? 'add' : 'delete'](it.claim.address);
+      }
       if (it.kind === 'claimed') {
         const { address } = it.claim;
         const left = due.get(address);
@@ -63,8 +69,10 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie })
       if (it.kind !== 'drained') return;
       due.clear();
       if (now() < quietFromMs) return;
+      // Whose turn in hand outlasts the drain keeps its lease, and its device has the time to end: that is no leaving cleanly.
       for (const [address, owner] of owners)
-        if (owner === it.who && (lasting.get(address) ?? 0) < now()) due.set(address, { left: owner, waits: new Map() });
+        if (owner === it.who && (lasting.get(address) ?? 0) < now() && !inHand.has(address))
+          due.set(address, { left: owner, waits: new Map() });
     },
   };
 };
