@@ -49,15 +49,6 @@ type Mark = {
   readonly records: number;
   readonly unrecorded: number;
 };
-/** An event's data as JSON: all but its type, which authors write first. */
-function dataText(event: EventData): string {
-  const text = JSON.stringify(event);
-  const typed = `{"type":${JSON.stringify(event.type)}`;
-  if (text.startsWith(`${typed},`)) return `{${text.slice(typed.length + 1)}`;
-  const { type: _, ...data } = event;
-  return JSON.stringify(data);
-}
-
 /** What recall found in the store, by commandId. */
 export type Found = ReadonlyMap<string, Recalled>;
 
@@ -72,6 +63,15 @@ function iso(ms: number): string {
     lastMs = ms;
   }
   return lastText;
+}
+
+/** An event's data as JSON: all but its type, which authors write first. */
+function dataText(event: EventData): string {
+  const text = JSON.stringify(event);
+  const typed = `{"type":${JSON.stringify(event.type)}`;
+  if (text.startsWith(`${typed},`)) return `{${text.slice(typed.length + 1)}`;
+  const { type: _, ...data } = event;
+  return JSON.stringify(data);
 }
 
 export class Draft {

@@ -73,8 +73,8 @@ async function publishLeft(replica: Replica, address: Address): Promise<void> {
     await pause(clock, LEFT_RETRY_MS);
     const [located, generation] = await Promise.all([store.read(address), store.generation()]).catch(() => []);
     if (located === undefined || generation === undefined) continue;
-    // Whoever has claimed it since publishes what is left.
-    if (located.owner !== owner()) return;
+    // Whoever has claimed it since, or makes it resident, here too, publishes what is left.
+    if (located.owner !== owner() || replica.router.find(address) !== undefined) return;
     const claimed = await store.claim(address, owner(), generation);
     if (claimed.kind === 'claimed') return relay.push(claimed.unpublished, () => {});
   }

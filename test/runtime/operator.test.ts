@@ -323,6 +323,32 @@ describe('an operator', () => {
     expect([a.live(id), b.live(id)]).toEqual([undefined, undefined]);
   });
 
+  it('does not claim it again for that once the location is resident here, whose claim has published them', async () => {
+    const it = setup({ partitions: 2 });
+    const a = await it.replica('a');
+    let isBlind = true;
+    let loses = true;
+    const blindly = bent((store) => ({
+      commit(claim, change) {
+        if (loses) it.disk.loseReplies(1);
+        loses = false;
+        return store.commit(claim, change);
+      },
+      read: async (address) => (isBlind ? undefined : store.read(address)),
+    }));
+    const b = await it.replica('b', blindly);
+    await it.until(() => expect(a.replica.partitions.heldPartitions).toHaveLength(1));
+    const id = heldBy(a);
+    const { front } = await frontOf(it, b.replica);
+    await it.clock.run(front.act(`till/${id}`, { verb: 'pause', key: 'k', because: 'a test' }, false));
+    a.kill();
+    await it.until(() => expect(b.live(id)?.phase).toBe('active'));
+    const epoch = b.live(id)?.claim?.epoch;
+    isBlind = false;
+    await it.clock.advance(1_500);
+    expect([it.types(id), (await it.view.read(`till/${id}`))?.epoch]).toEqual([['Operated'], epoch]);
+  });
+
   it('is told to repeat it at another replica when the one without an owner is apart from its group', async () => {
     const it = setup({ partitions: 2 });
     const a = await it.replica('a');
