@@ -103,9 +103,10 @@ const leased = {
 const begun = committed({ header: { intent: intent() } });
 const begunAt = (sentMs: number, more: object = {}) => committed({ sentMs, header: { intent: intent(more) } });
 const unanswered = (sentMs: number): Happening => ({ ...leased, holder: 'a/1/2', answer: 'held', sentMs });
-const lost = (call: 'claim' | 'release'): Happening => ({
+/** A claim of whoever takes over, or a release of whoever leaves. */
+const lost = (call: 'claim' | 'release', its = call === 'claim' ? 'b/1' : 'a/1'): Happening => ({
   kind: 'unanswered',
-  who: 'a/1',
+  who: its,
   wire: call === 'claim' ? 'store' : 'leases',
   call,
   address: ATM,
@@ -389,6 +390,13 @@ const scenes: readonly (readonly [string, MakeChecker, Readonly<Record<string, S
         wait(500),
         sent({ id: 'c' }),
         later(2_500, claimed(2, 'b/1')),
+      ],
+      'waited for, while others lost calls': [
+        claimed(1),
+        who('drained', 'a/1'),
+        sent({ id: 'c' }),
+        later(1_000, lost('claim', 'c/1')),
+        later(2_000, claimed(2, 'b/1')),
       ],
       'waited for, after an effect that had ended': [
         claimed(1),

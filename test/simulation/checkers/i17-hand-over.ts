@@ -13,10 +13,10 @@ const HARMLESS = new Set(['drain', 'device', 'device-restart', 'amnesia']);
 /** What was given up is asked again after this time. */
 const AGAIN_MS = 500;
 
-/** Since when a record lies there, and how much time lost calls had cost by then. */
-type Wait = { readonly fromMs: number; readonly lostMs: number };
-/** By the places of the records, the oldest first. */
-type Due = { readonly left: Who; readonly waits: Map<string, Wait> };
+/** Since when each record lies there, by their places, the oldest first. */
+type Due = { readonly left: Who; readonly waits: Map<string, number> };
+/** A call that was lost, until it is asked again. */
+type Lost = { readonly fromMs: number; readonly untilMs: number };
 
 /** Only hand-overs that no fault disturbs are judged: their time counts from when there is work, or from the leaving if there was before. */
 export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie }) => {
@@ -24,8 +24,10 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie })
   const owners = new Map<string, Who>();
   const due = new Map<string, Due>();
   let quietFromMs = 0;
-  // A wire may lose a call without any fault that is told: the time until it is asked again does not count, each moment once.
-  const lost = { ms: 0, untilMs: 0 };
+  // A wire may lose a call without any fault that is told: the time until its caller asks again does not count for it, each moment once.
+  const lost = new Map<Who, Lost[]>();
+  const lostMs = (who: Who, sinceMs: number) =>
+    (lost.get(who) ?? []).reduce((sum, { fromMs, untilMs }) => sum + Math.max(0, Math.min(now(), untilMs) - Math.max(sinceMs, fromMs)), 0);
   /** A lease whose release was lost lasts to its end. */
   const lasting = new Map<string, number>();
   /** Locations whose effect is in hand: it has not answered yet. */
@@ -35,7 +37,7 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie })
     hear(it) {
       if (it.kind === 'produced' && (it.record.topic === topics.commands || it.record.topic === topics.bulk)) {
         const command = commandFact(it.record);
-        if (command !== undefined) due.get(command.address)?.waits.set(placeOf(it.record), { fromMs: now(), lostMs: lost.ms });
+        if (command !== undefined) due.get(command.address)?.waits.set(placeOf(it.record), now());
       }
       // What becomes a dead letter is no work of its location.
       if (it.kind === 'produced' && it.record.topic === topics.letters)
@@ -50,8 +52,8 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie })
         due.delete(address);
         owners.set(address, it.who);
         const [first] = left?.waits.values() ?? [];
-        const tookMs = first === undefined ? 0 : now() - first.fromMs;
-        if (first !== undefined && tookMs - (lost.ms - first.lostMs) > BOUND_MS + IN_HAND_MS)
+        const tookMs = first === undefined ? 0 : now() - first;
+        if (first !== undefined && tookMs - lostMs(it.who, first) > BOUND_MS + IN_HAND_MS)
           throw new Violation(NAME, `${address} was taken over from ${left?.left} ${tookMs} ms after it had work and no owner`);
       }
       // Any fault may lengthen it, and so does a second one that leaves meanwhile.
@@ -59,9 +61,9 @@ export const handOverIsQuick: MakeChecker = ({ topics, now, limits, leasesLie })
       if (disturbs) quietFromMs = Math.max(quietFromMs, now() + lastsMs(it.detail, limits.sessionMs));
       if (disturbs || ['killed', 'frozen', 'thawed', 'draining', 'store-restarted'].includes(it.kind)) due.clear();
       if (it.kind === 'unanswered') {
-        const untilMs = now() + AGAIN_MS;
-        lost.ms += untilMs - Math.max(lost.untilMs, now() - it.tookMs);
-        lost.untilMs = untilMs;
+        const its = lost.get(it.who) ?? [];
+        its.push({ fromMs: Math.max(its.at(-1)?.untilMs ?? 0, now() - it.tookMs), untilMs: now() + AGAIN_MS });
+        lost.set(it.who, its);
         if (it.call === 'release' && it.address !== undefined) lasting.set(it.address, now() + limits.leaseTtlMs);
       }
       // Whoever has no room for more locations takes them one after the other, each after a rest of a second.
